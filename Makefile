@@ -1,0 +1,38 @@
+# make demo: see it work    make test: the tests    make up: Dagster's UI and daemon on loopback
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 3000
+
+.PHONY: demo test up install install-test lint clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+install-test: $(VENV)/.installed-test
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	tests/install-programs
+	touch $@
+
+demo: install
+	$(BIN)/dicom-assets demo
+
+test: install-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -q -rs
+
+up: install
+	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_REDACT_USER_CODE_ERRORS=1 \
+	    $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

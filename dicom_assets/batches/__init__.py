@@ -1,0 +1,1 @@
+"""Batches: their keys, their request files, and how a cohort or a window becomes some."""

@@ -1,0 +1,80 @@
+"""The request file of a batch: an immutable list of what is wanted, `restricted/requests/<key>.json`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+from ..errors import BadInput
+from ..storage.atomic import create_exclusively
+from ..storage.zones import Zones
+from .key import batch_key, check_key
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """What one row asks for; empty means any. Dates are YYYYMMDD. A row with a StudyInstanceUID asks for one study."""
+
+    patient_id: str = ""
+    accession_number: str = ""
+    study_instance_uid: str = ""
+    study_date_from: str = ""
+    study_date_to: str = ""
+    modalities: tuple[str, ...] = ()
+    pseudonym: str = ""
+
+    @property
+    def canonical(self) -> str:
+        """The same text for the same question, whatever pseudonym the row brings."""
+        return json.dumps(asdict(self) | {"pseudonym": ""}, sort_keys=True, default=list)
+
+
+@dataclass(frozen=True)
+class Request:
+    """name: the operator's label; it may identify, and stays in the request."""
+
+    batch: str
+    name: str
+    rows: tuple[RequestRow, ...]
+
+
+def create_request(zones: Zones, source: str, day: str, name: str, rows: Sequence[RequestRow]) -> Request:
+    """Write the request under the next free key of that source and day."""
+    number = 1
+    while True:
+        request = Request(batch_key(source, day, number), name, tuple(rows))
+        if create_exclusively(zones.request(request.batch), _encode(request)):
+            return request
+        number += 1
+
+
+def _encode(request: Request) -> bytes:
+    return json.dumps(asdict(request), indent=1, ensure_ascii=False).encode()
+
+
+def load_request(zones: Zones, batch: str) -> Request:
+    """Raises BadInput where there is no such batch, or its file cannot be read."""
+    path = zones.request(check_key(batch))
+    if not path.is_file():
+        raise BadInput("BATCH_UNKNOWN")
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        names = {field.name for field in fields(RequestRow)}
+        rows = [{name: row[name] for name in names} for row in data["rows"]]
+        return Request(
+            data["batch"],
+            data["name"],
+            tuple(RequestRow(**row | {"modalities": tuple(row["modalities"])}) for row in rows),
+        )
+    except (ValueError, KeyError, TypeError):
+        raise BadInput("REQUEST_UNREADABLE") from None
+
+
+def list_batches(zones: Zones) -> list[str]:
+    """Keys of all requests, sorted."""
+    return sorted(path.stem for path in zones.requests.glob("*.json")) if zones.requests.is_dir() else []
+
+
+def requested_studies(zones: Zones, batches: Iterable[str]) -> set[str]:
+    """StudyInstanceUIDs that these batches' requests name."""
+    rows = (row for batch in batches for row in load_request(zones, batch).rows)
+    return {row.study_instance_uid for row in rows if row.study_instance_uid}

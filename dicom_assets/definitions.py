@@ -1,0 +1,43 @@
+"""Everything that Dagster knows of this project, by name, on one page."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import dagster as dg
+
+from .defs.assets import ASSETS
+from .defs.checks import CHECKS
+from .defs.jobs import extract_batch, plan_nightly
+from .defs.resources import DeidResource, PacsResource, StorageResource
+from .defs.schedules import nightly
+from .defs.sensors import batch_requests
+from .quiet import protect_process
+from .workflow.job import Progress, no_progress
+
+protect_process()
+
+
+def build_defs(
+    storage: Mapping[str, str] = MappingProxyType({}),
+    pacs: Mapping[str, str] = MappingProxyType({}),
+    deid: Mapping[str, str] = MappingProxyType({}),
+    progress: Progress = no_progress,
+) -> dg.Definitions:
+    """The arguments fill the resources' fields; what they leave out comes from the environment."""
+    return dg.Definitions(
+        assets=ASSETS,
+        asset_checks=CHECKS,
+        jobs=[extract_batch, plan_nightly],
+        schedules=[nightly],
+        sensors=[batch_requests],
+        resources={
+            "storage": StorageResource(**storage),
+            "pacs": PacsResource(**pacs),
+            "deid": DeidResource(**deid),
+            "progress": dg.ResourceDefinition.hardcoded_resource(progress),
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,1 @@
+"""DAGSTER ONLY: partitions, resources, assets, checks, jobs, schedules, sensors, metadata. No work is done here."""

@@ -1,0 +1,112 @@
+"""The five assets. Each calls its stage and reports counts; what a stage does stands in workflow/."""
+
+from collections.abc import Callable
+
+import dagster as dg
+
+from ..storage.ledger import StudyRow
+from ..workflow.deidentify import deidentify_studies
+from ..workflow.job import Job, Progress
+from ..workflow.map import map_batch
+from ..workflow.release import validate_and_release
+from ..workflow.resolve import resolve_studies
+from ..workflow.retrieve import retrieve_studies
+from .failures import coded_failures
+from .metadata import study_metadata
+from .partitions import study_batches
+from .resources import DeidResource, PacsResource, StorageResource, job_from
+
+#: The archive is down: minutes. Associations have retries of their own (seconds), crashed runs those of the instance.
+_ARCHIVE_DOWN = dg.RetryPolicy(max_retries=1, delay=15, backoff=dg.Backoff.EXPONENTIAL)
+
+#: At most so many assets that talk to the archive run at a time, over all machines: see dagster.yaml.
+PACS_POOL = "pacs"
+
+
+def _stage(
+    run: Callable[[Job, str], list[StudyRow]],
+    context: dg.AssetExecutionContext,
+    job: tuple[StorageResource, PacsResource, DeidResource, Progress],
+) -> dg.MaterializeResult:
+    with coded_failures():
+        return dg.MaterializeResult(metadata=study_metadata(run(job_from(*job), context.partition_key)))
+
+
+@dg.asset(
+    partitions_def=study_batches,
+    pool=PACS_POOL,
+    retry_policy=_ARCHIVE_DOWN,
+    group_name="extraction",
+    kinds={"dicom"},
+)
+def pacs_studies(
+    context: dg.AssetExecutionContext,
+    storage: StorageResource,
+    pacs: PacsResource,
+    deid: DeidResource,
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """What the archive holds of the batch: one row a requested study, with the instances that it lists. Studies that
+    were not found are rows too."""
+    return _stage(resolve_studies, context, (storage, pacs, deid, progress))
+
+
+@dg.asset(
+    partitions_def=study_batches,
+    deps=[pacs_studies],
+    pool=PACS_POOL,
+    retry_policy=_ARCHIVE_DOWN,
+    group_name="extraction",
+    kinds={"dicom"},
+)
+def raw_dicom(
+    context: dg.AssetExecutionContext,
+    storage: StorageResource,
+    pacs: PacsResource,
+    deid: DeidResource,
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """Instances as they came, restricted. A study is complete if what the archive lists, asked again after the
+    transfer, is what was read back from disk. Materialize again to ask for what is missing, and only for that."""
+    return _stage(retrieve_studies, context, (storage, pacs, deid, progress))
+
+
+@dg.asset(partitions_def=study_batches, deps=[raw_dicom], group_name="deidentification", kinds={"dicom"})
+def anonymized_dicom(
+    context: dg.AssetExecutionContext,
+    storage: StorageResource,
+    pacs: PacsResource,
+    deid: DeidResource,
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """De-identified instances, staged until validation_report releases them; what could not be made sure is
+    quarantined with its reason."""
+    return _stage(deidentify_studies, context, (storage, pacs, deid, progress))
+
+
+@dg.asset(partitions_def=study_batches, deps=[anonymized_dicom], group_name="deidentification", kinds={"parquet"})
+def mapping_table(
+    context: dg.AssetExecutionContext,
+    storage: StorageResource,
+    pacs: PacsResource,
+    deid: DeidResource,
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """Originals and their pseudonyms, for mapping keepers only; durable before anything is released."""
+    return _stage(map_batch, context, (storage, pacs, deid, progress))
+
+
+@dg.asset(partitions_def=study_batches, deps=[mapping_table], group_name="release", kinds={"html"})
+def validation_report(
+    context: dg.AssetExecutionContext,
+    storage: StorageResource,
+    pacs: PacsResource,
+    deid: DeidResource,
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult:
+    """The proof, by code that shares nothing with the de-identifier: what passes is released, what does not is
+    withheld with its reason. One page a batch under released/reports."""
+    return _stage(validate_and_release, context, (storage, pacs, deid, progress))
+
+
+ASSETS = [pacs_studies, raw_dicom, anonymized_dicom, mapping_table, validation_report]

@@ -1,0 +1,70 @@
+"""Running a batch from the command line, on the same Dagster instance that UI and daemon use."""
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+
+from ..storage.atomic import create_exclusively
+from .assets import ASSETS
+from .partitions import STUDY_BATCH
+
+#: Who executes a run: `<host>:<process id>`, so that a later process can tell a killed one.
+_PROCESS_TAG = "dicom_assets/process"
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """message: what the step that failed said: a code and its sentence; empty on success."""
+
+    success: bool
+    message: str
+
+
+def open_instance(home: Path) -> dg.DagsterInstance:
+    """The instance of DAGSTER_HOME; a home without dagster.yaml gets ours, which captures no output of steps."""
+    create_exclusively(home / "dagster.yaml", files("dicom_assets.defs").joinpath("dagster.yaml").read_bytes())
+    return dg.DagsterInstance.get()
+
+
+def run_batch(instance: dg.DagsterInstance, defs: dg.Definitions, batch: str, start: str = "") -> RunOutcome:
+    """Register the batch's partition where it is not yet, and materialize the assets from start on, in this process."""
+    _end_killed_runs(instance)
+    if not instance.has_dynamic_partition(STUDY_BATCH, batch):
+        instance.add_dynamic_partitions(STUDY_BATCH, [batch])
+    names = [asset.key.to_user_string() for asset in ASSETS]
+    selection = names[names.index(start) :] if start else names
+    result = defs.resolve_job_def("extract_batch").execute_in_process(
+        instance=instance,
+        partition_key=batch,
+        asset_selection=[dg.AssetKey(name) for name in selection],
+        tags={_PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+    return RunOutcome(result.success, _first_failure(result.all_events))
+
+
+def _first_failure(events: Sequence[dg.DagsterEvent]) -> str:
+    for event in events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data is not None and data.user_failure_data.description:
+                return data.user_failure_data.description
+            if data.error is not None and "check" in data.error.message.lower():
+                return "LEDGER_DOES_NOT_ADD_UP: a blocking check failed; dicom-assets ledger shows the counts."
+            return "INTERNAL_ERROR: a step failed; the run's page in the Dagster UI names it."
+    return ""
+
+
+def _end_killed_runs(instance: dg.DagsterInstance) -> None:
+    """Runs of command lines on this host that were killed would count as in progress for ever."""
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    for run in instance.get_runs(filters=started):
+        host, _, process = run.tags.get(_PROCESS_TAG, "").partition(":")
+        if host == socket.gethostname() and process.isdigit() and not Path(f"/proc/{process}").exists():
+            instance.report_run_failed(run, "the process that executed this run was killed")

@@ -1,0 +1,47 @@
+"""The only module that writes metadata: counts, codes and pseudonymous study keys."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import dagster as dg
+
+from ..storage.ledger import StudyRow
+
+_ROWS_SHOWN = 50
+_COUNTS = ("found", "expected", "received", "missing", "deidentified", "quarantined", "released", "withheld")
+
+
+def study_metadata(rows: Sequence[StudyRow]) -> dict[str, dg.MetadataValue]:
+    """Totals over the batch's studies, and a table of the studies."""
+    totals = {name: sum(getattr(row, name) or 0 for row in rows) for name in _COUNTS}
+    states = Counter(row.state for row in rows)
+    return {
+        "studies": dg.MetadataValue.int(len(rows)),
+        **{name: dg.MetadataValue.int(total) for name, total in totals.items()},
+        "received_bytes": dg.MetadataValue.int(sum(row.bytes for row in rows)),
+        **{f"studies_{state}": dg.MetadataValue.int(count) for state, count in sorted(states.items())},
+        "table": dg.MetadataValue.md(_table(rows)),
+    }
+
+
+def _table(rows: Sequence[StudyRow]) -> str:
+    """Those that need a look first."""
+    columns = ("study_key", "state", "reason", *_COUNTS)
+    ordered = sorted(rows, key=lambda row: (row.state == "done", row.study_key))
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for row in ordered[:_ROWS_SHOWN]:
+        values = ("" if getattr(row, name) is None else str(getattr(row, name)) for name in columns)
+        lines.append("| " + " | ".join(values) + " |")
+    if len(rows) > _ROWS_SHOWN:
+        lines.append(f"\n{len(rows) - _ROWS_SHOWN} more: `dicom-assets ledger BATCH`")
+    return "\n".join(lines)
+
+
+def check_metadata(looked_at: int, failed: int, where: Sequence[str]) -> dict[str, dg.MetadataValue]:
+    """where: pseudonymous keys of what failed."""
+    shown = "\n".join(f"- `{key}`" for key in where[:_ROWS_SHOWN])
+    return {
+        "looked_at": dg.MetadataValue.int(looked_at),
+        "failed": dg.MetadataValue.int(failed),
+        **({"where": dg.MetadataValue.md(shown)} if where else {}),
+    }

@@ -1,0 +1,151 @@
+"""What is left of this patient in these bytes?
+
+The search of the independent check: it shares nothing with the code that de-identifies. A file is taken apart
+(residual_pieces), and each piece that the profile does not itself keep or write is searched for the patient's own
+values (residual_identifiers): as ASCII, as the text that its character set says, as UTF-8 and UTF-16, and as the bytes
+that the original had. Pure: bytes in, hits out.
+"""
+
+import contextlib
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydicom.charset import decode_bytes
+
+from .residual_identifiers import Identifiers, identifiers_of
+from .residual_pieces import Piece, pieces_of
+from .residual_text import dates_in, folded, folded_bytes, uids_in
+
+__all__ = [
+    "Hit",
+    "Identifiers",
+    "Piece",
+    "find_in_pieces",
+    "find_in_text",
+    "find_residuals",
+    "identifiers_of",
+    "pieces_of",
+]
+
+_META_COPIES = {0x00020002: 0x00080016, 0x00020003: 0x00080018}  # file meta element -> element that it repeats
+_TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
+_VALUES_OF_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # where a short ID may be the whole value
+_NUMERIC_TEXT_VRS = frozenset({"DS", "IS", "TM"})
+_NUMBER = re.compile(r"(?<![0-9.])[0-9]{5,}(?![0-9]|\.[0-9])")
+_LONG_NUMBER = 8  # digits: shorter ones may be measurements
+_PRINTABLE = bytes(range(32, 127)) + b"\0\t\r\n\f\x1b"
+_DELIMITERS = {"PN": {*"\\^="}, "LT": {*"\r\n\t\f"}, "ST": {*"\r\n\t\f"}, "UT": {*"\r\n\t\f"}}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """kind: name, identifier, contact, date or uid. place: where, never what: `(0008,1110)[0].(0008,1155)`,
+    `file meta (0002,0016)`, `preamble`, `after the data set`."""
+
+    kind: str
+    place: str
+
+
+def find_residuals(encoded: bytes, identifiers: Identifiers, kept_tags: frozenset[int] = frozenset()) -> list[Hit]:
+    """encoded: a whole file. kept_tags: elements, at any depth, whose values the profile keeps or writes: no hit there,
+    nor at the file meta element that repeats them. The value of Pixel Data is not searched."""
+    return find_in_pieces(pieces_of(encoded), identifiers, kept_tags)
+
+
+def find_in_pieces(pieces: Iterable[Piece], identifiers: Identifiers, kept_tags: frozenset[int]) -> list[Hit]:
+    """As find_residuals, for a file that was taken apart before."""
+    pieces = [
+        piece
+        for piece in pieces
+        if piece.value and (_META_COPIES.get(piece.tag, piece.tag) if piece.zone else piece.tag) not in kept_tags
+    ]
+    if not _suspicious(pieces, identifiers):
+        return []
+    hits = {Hit(kind, piece.place) for piece in pieces for kind in _kinds_at(piece, identifiers)}
+    return sorted(hits, key=lambda hit: (hit.place, hit.kind))
+
+
+def find_in_text(text: str, identifiers: Identifiers) -> list[str]:
+    """Kinds of what is found in a text, such as a file name."""
+    return sorted(_kinds_in(text, folded(text), identifiers))
+
+
+def _suspicious(pieces: Iterable[Piece], identifiers: Identifiers) -> bool:
+    """False where no piece can have a hit; quick, for the common case."""
+    joined = b"\n".join(piece.value for piece in pieces)
+    texts = [joined.decode("latin-1")]
+    texts += [text for piece in pieces for text in _readings(piece)]
+    plain = "\n".join(texts)
+    words = folded_bytes(joined) + folded("\n".join(texts[1:]))
+    if _kinds_in(plain, words, identifiers) or any(raw in joined for raw in identifiers.encoded):
+        return True
+    whole = identifiers.whole_values
+    return bool(whole) and any(piece.vr in _VALUES_OF_TEXT and _whole(piece) in whole for piece in pieces)
+
+
+def _kinds_at(piece: Piece, identifiers: Identifiers) -> set[str]:
+    latin = piece.value.decode("latin-1")
+    others = _readings(piece)
+    plain = "\n".join([latin, *others])
+    words = folded_bytes(piece.value) + "".join(folded(text) for text in others)
+    kinds = _kinds_in(plain, words, identifiers, piece)
+    kinds |= {kind for raw, kind in identifiers.encoded.items() if raw in piece.value}
+    if piece.vr in _VALUES_OF_TEXT and _whole(piece) in identifiers.whole_values:
+        kinds.add("identifier")
+    return kinds
+
+
+def _readings(piece: Piece) -> list[str]:
+    """What the bytes say beyond ASCII: in the data set's character set, in UTF-8, and in UTF-16 (its ASCII part)."""
+    value = piece.value
+    texts = []
+    if b"\0" in value.strip(b"\0 ") and (piece.vr in _TEXT_VRS or piece.vr in ("OB", "OW", "UN", "")):
+        texts.append(value.replace(b"\0", b"").decode("latin-1"))
+    if value.isascii() and b"\x1b" not in value:
+        return texts
+    if piece.vr in _TEXT_VRS:
+        with warnings.catch_warnings(), contextlib.suppress(LookupError, ValueError):  # the bytes are searched as well
+            warnings.simplefilter("ignore")
+            texts.append(decode_bytes(value, list(piece.codecs), _DELIMITERS.get(piece.vr, {"\\"})))
+    if piece.vr in _TEXT_VRS or _is_text(value):
+        texts.append(value.decode("utf-8", "replace"))
+        texts.append(value.decode("latin-1"))
+    return texts
+
+
+def _kinds_in(plain: str, words: str, identifiers: Identifiers, piece: Piece | None = None) -> set[str]:
+    """piece: where plain is the value of one; then what is likely by chance in its VR does not count."""
+    kinds = {identifiers.words[word] for word in identifiers.words.keys() & set(words.split()) if _counts(word, piece)}
+    kinds |= {kind for phrase, kind in identifiers.phrases.items() if f" {phrase} " in words}
+    kinds |= {kind for part, kind in identifiers.inner.items() if part in words}
+    numbers = identifiers.numbers.intersection(_NUMBER.findall(plain))
+    if piece is not None and piece.vr in _NUMERIC_TEXT_VRS:
+        numbers = {number for number in numbers if len(number) >= _LONG_NUMBER}
+    if numbers:
+        kinds.add("identifier")
+    if identifiers.uids and not identifiers.uids.isdisjoint(uids_in(plain)):
+        kinds.add("uid")
+    if identifiers.dates and _own_date(plain, identifiers):
+        kinds.add("date")
+    return kinds
+
+
+def _own_date(plain: str, identifiers: Identifiers) -> bool:
+    short_years = {(year % 100, month, day) for year, month, day in identifiers.dates}
+    return any(date in identifiers.dates or (date[0] < 100 and date in short_years) for date in dates_in(plain))
+
+
+def _counts(word: str, piece: Piece | None) -> bool:
+    """A short word in a value that is no text is chance: some 10 kB of random bytes hold one of any hundred."""
+    return piece is None or len(word) > 6 or piece.vr in _TEXT_VRS or _is_text(piece.value)
+
+
+def _is_text(value: bytes) -> bool:
+    """Three quarters of it are printable ASCII, or zeros as in UTF-16."""
+    return len(value.translate(None, _PRINTABLE)) * 4 <= len(value)
+
+
+def _whole(piece: Piece) -> str:
+    return piece.value.decode("latin-1").strip("\0 ").casefold()

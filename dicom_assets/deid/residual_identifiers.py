@@ -1,0 +1,231 @@
+"""What names this patient: the values of the originals that must not be found in an output, in searchable form."""
+
+import re
+import struct
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.valuerep import PersonName
+
+from .residual_text import Date, dates_in, folded, ordinary_text, ordinary_words
+
+_PATIENT_ID_KEYWORDS = "PatientID OtherPatientIDs MedicalRecordLocator AdmissionID AccessionNumber"
+_OTHER_ID_KEYWORDS = (
+    "StudyID RequestedProcedureID ScheduledProcedureStepID PerformedProcedureStepID ServiceEpisodeID "
+    "PlacerOrderNumberImagingServiceRequest FillerOrderNumberImagingServiceRequest"
+)
+_CONTACT_KEYWORDS = (
+    "PatientAddress PatientTelephoneNumbers PatientTelecomInformation PersonAddress PersonTelephoneNumbers "
+    "PersonTelecomInformation ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers InstitutionAddress "
+    "InstitutionName"
+)
+#: UIDs that name a kind of thing, a scheme or a product, and no object of this patient.
+_CLASS_UIDS = re.compile(
+    "ClassUID|ClassesI|ClassesS|TransferSyntaxUID|CodingScheme|Context|MappingResource|Implementation"
+)
+_IDENTIFYING_VRS = frozenset({"PN", "UI", "DA", "DT", "SQ", "UN"})
+#: Words that stand for nobody in elements that name somebody.
+_NOBODY = frozenset({"unknown", "anonymous", "anonymized", "removed", "none", "nopatientid", "noid"})
+_DUMMY_DATES = frozenset({(1900, 1, 1), (1, 1, 1), (9999, 12, 31)})
+_SHORT_ID, _SHORT_WORD = 5, 4  # characters: a shorter ID counts as a whole value only, a shorter name part not alone
+_LONG_WORD = 7  # characters: found inside other words too
+_UID_ALONE = re.compile(rb"[0-9]+(\.[0-9]+){5,}[\0 ]?")
+_EMAIL = re.compile(rb"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
+
+
+def _tags(keywords: str) -> frozenset[int]:
+    return frozenset(tag for tag in map(tag_for_keyword, keywords.split()) if tag is not None)
+
+
+_PATIENT_IDS, _OTHER_IDS, _CONTACTS = map(_tags, (_PATIENT_ID_KEYWORDS, _OTHER_ID_KEYWORDS, _CONTACT_KEYWORDS))
+
+
+@dataclass
+class Identifiers:
+    """Folded terms with their kind (`name`, `identifier`, `contact`); see residual_text for the folding.
+
+    words: found as whole words. phrases: as words in this order. inner: anywhere, inside words too.
+    whole_values: as the whole value of an element. numbers: IDs of digits only, found next to letters too.
+    encoded: as these bytes. dates: (year, month, day). uids: as written."""
+
+    words: dict[str, str] = field(default_factory=dict)
+    phrases: dict[str, str] = field(default_factory=dict)
+    inner: dict[str, str] = field(default_factory=dict)
+    whole_values: set[str] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+    encoded: dict[bytes, str] = field(default_factory=dict)
+    dates: set[Date] = field(default_factory=set)
+    uids: set[str] = field(default_factory=set)
+
+    def add_id(self, value: str) -> None:
+        text = value.strip(" \0")
+        term = folded(text).strip()
+        if len(term) < _SHORT_ID or term in ordinary_words():
+            if term:
+                self.whole_values.add(term)
+            return
+        if re.fullmatch(r"[0-9]+(\.[0-9]+){3,}", text):
+            self.uids.add(text)
+        elif term.isdigit():
+            self.numbers |= {n for n in (term, term.lstrip("0")) if len(n) >= _SHORT_ID}
+        else:
+            self._add_phrase(term, "identifier")
+            self._add_phrase(term.replace(" ", ""), "identifier")
+            if len(term) >= _LONG_WORD:
+                self.inner[term] = "identifier"
+        self._add_encoded(text, "identifier")
+
+    def add_name(self, group: str) -> None:
+        """group: one component group of a person name, `Family^Given^Middle^Prefix^Suffix`."""
+        components = [folded(c).strip() for c in group.split("^")]
+        family, given = (*components, "", "")[:2]
+        if len(family) > 1 and len(given) > 1:
+            for whole in (f"{family} {given}", f"{given} {family}", *self._first_words(family, given)):
+                if f" {whole} " in ordinary_text():
+                    continue
+                self._add_phrase(whole, "name")
+                if len(whole.replace(" ", "")) >= _LONG_WORD or not whole.isascii():
+                    self.inner[whole.replace(" ", "")] = "name"
+        parts = [part for component in components[:3] for part in component.split()]
+        if len(parts) > 2:
+            self._add_phrase(" ".join(parts), "name")
+        for part in parts:
+            if not part.isascii() and len(part) >= 2 and not part[0].isnumeric():
+                (self.words if len(part) < _LONG_WORD and _has_case(part) else self.inner)[part] = "name"
+            elif part.isalpha() and len(part) >= _SHORT_WORD and part not in ordinary_words():
+                self.words[part] = "name"
+                if len(part) >= _LONG_WORD:
+                    self.inner[part] = "name"
+        for component in group.split("^")[:3]:
+            self._add_encoded(component, "name")
+
+    @staticmethod
+    def _first_words(family: str, given: str) -> tuple[str, ...]:
+        first = given.split()[0]
+        return (f"{family} {first}", f"{first} {family}") if first != given else ()
+
+    def add_contact(self, value: str) -> None:
+        """Addresses line by line, telephone numbers, e-mail addresses, names of institutions."""
+        for line in re.split(r"[\r\n\\^;,|]+", value):
+            term = folded(line).strip()
+            words = term.split()
+            digits = "".join(c for c in term if c.isdigit())
+            if len(digits) >= _LONG_WORD:
+                self.numbers.add(digits)
+            telling = [word for word in words if word not in ordinary_words()]
+            if (len(words) > 1 and telling and len(term) >= _LONG_WORD) or (words == telling and len(term) > _SHORT_ID):
+                self._add_phrase(term, "contact")
+                self._add_encoded(line.strip(), "contact")
+        whole = folded(value).strip()
+        if len(whole.split()) > 1 and len(whole) > _LONG_WORD:
+            self._add_phrase(whole, "contact")
+
+    def _add_phrase(self, term: str, kind: str) -> None:
+        (self.phrases if " " in term else self.words)[term] = kind
+
+    def _add_encoded(self, text: str, kind: str) -> None:
+        """What no ASCII search can find, as bytes: where no character set says how to read them."""
+        if text.isascii() or len(text) < 2:
+            return
+        for written in {text, text.upper(), text.lower(), text.title()}:
+            for codec in ("utf-8", "utf-16-le", "utf-16-be", "latin-1"):
+                encoded = written.encode(codec, "ignore")
+                if len(encoded) >= 4:
+                    self.encoded[encoded] = kind
+
+    def add_undecoded(self, value: bytes) -> None:
+        """A person name as it was encoded, for what decoding may have got wrong."""
+        for component in re.split(rb"[\\=^]", value):
+            if len(component) >= 4 and (not component.isascii() or b"\x1b" in component):
+                self.encoded[component.strip(b" \0")] = "name"
+
+
+def identifiers_of(originals: Iterable[Dataset], extra: Iterable[str] = ()) -> Identifiers:
+    """originals: data sets of one study, headers are enough; their character sets are used. extra: more IDs of this
+    patient, as from the request. Equal elements of many originals cost little."""
+    found = Identifiers()
+    seen: set[tuple[int, bytes, str]] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # values that break the rules of their VR are searched as well
+        for original in originals:
+            _add_dataset(found, original, seen)
+    for value in extra:
+        found.add_id(value)
+    found.dates -= _DUMMY_DATES
+    found.words = {word: kind for word, kind in found.words.items() if word not in _NOBODY}
+    return found
+
+
+def _add_dataset(found: Identifiers, dataset: Dataset, seen: set[tuple[int, bytes, str]]) -> None:
+    """seen: elements that are done, as they were encoded."""
+    charset = str(dataset.get("SpecificCharacterSet", ""))
+    for tag in list(dataset.keys()):
+        raw = dataset.get_item(tag)
+        undecoded = b""
+        if isinstance(raw, RawDataElement):
+            undecoded = raw.value or b""
+            key = (int(tag), undecoded, charset)
+            if key in seen:
+                continue
+            seen.add(key)
+            if (tag.is_private or raw.VR == "UN") and _UID_ALONE.fullmatch(undecoded):
+                found.uids.add(undecoded.decode("ascii").strip("\0 "))
+            for address in _EMAIL.findall(undecoded) if b"@" in undecoded else ():
+                found.add_contact(address.decode("ascii"))
+        if not _may_identify(raw):
+            continue
+        try:
+            element = dataset[tag]
+        except (ValueError, TypeError, KeyError, NotImplementedError, struct.error):
+            found.add_undecoded(undecoded)
+            continue
+        if element.VR == "SQ":
+            for item in element.value:
+                _add_dataset(found, item, seen)
+        elif element.value not in (None, ""):
+            _add_element(found, element, undecoded)
+
+
+def _may_identify(element: DataElement | RawDataElement) -> bool:
+    tag = int(element.tag)
+    vr = element.VR or (dictionary_VR(tag) if dictionary_has_tag(tag) else "UN")
+    return vr in _IDENTIFYING_VRS or tag in _PATIENT_IDS or tag in _OTHER_IDS or tag in _CONTACTS
+
+
+def _add_element(found: Identifiers, element: DataElement, undecoded: bytes) -> None:
+    values = list(element.value) if element.VM > 1 else [element.value]
+    tag = int(element.tag)
+    if element.VR == "PN":
+        for name in values:
+            for group in str(name).split("="):
+                found.add_name(group)
+        found.add_undecoded(undecoded or b"\\".join(_original(name) for name in values))
+    elif element.VR == "UI":
+        if not _CLASS_UIDS.search(keyword_for_tag(element.tag) or ""):
+            found.uids |= {str(v) for v in values if "." in str(v) and not str(v).startswith("1.2.840.10008.")}
+    elif element.VR in ("DA", "DT"):
+        found.dates |= {date for value in values for date in dates_in(str(value)) if date == _as_da(str(value))}
+    elif tag in _PATIENT_IDS or tag in _OTHER_IDS:
+        for value in map(str, values):
+            if tag in _PATIENT_IDS or len(value) >= _SHORT_ID:
+                found.add_id(value)
+    elif tag in _CONTACTS:
+        found.add_contact("\n".join(map(str, values)))
+
+
+def _original(name: object) -> bytes:
+    written = name.original_string if isinstance(name, PersonName) else b""
+    return written if isinstance(written, bytes) else b""
+
+
+def _as_da(value: str) -> Date | None:
+    digits = value.replace(".", "")[:8]
+    return (int(digits[:4]), int(digits[4:6]), int(digits[6:])) if re.fullmatch("[0-9]{8}", digits) else None
+
+
+def _has_case(text: str) -> bool:
+    return text.upper() != text.lower()

@@ -1,0 +1,1 @@
+"""Synthetic studies with invented identities, and an embedded archive to run against. Not for production."""

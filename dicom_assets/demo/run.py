@@ -1,0 +1,107 @@
+"""`dicom-assets demo`: the whole asset graph against the embedded archive, and whether it ended as planned."""
+
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from ..batches.cohort import read_cohort
+from ..batches.planning import plan_cohort, write_batches
+from ..batches.request import list_batches
+from ..commands import ledger_table
+from ..settings import Settings, dagster_home
+from ..storage.ledger import StudyRow, latest_rows
+from ..storage.zones import Zones
+from ..workflow.job import Progress, archive_of, coded_file_errors, zones_of
+from .child import serve_in_child
+from .corpus import Corpus, DemoInstance, write_cohort
+from .studies import make_archive_content
+
+_AE_TITLE = "DEMO_ARCHIVE"
+
+
+def run_demo(root: Path, progress: Progress) -> int:
+    """0 where every study ended as it was planned to: all released, but for the images that show text and the one
+    study that the archive does not hold."""
+    root = root.absolute()
+    with coded_file_errors():
+        print(f"Making synthetic studies in {root / 'archive'} ...", file=sys.stderr)
+        corpus = make_archive_content(root / "archive")
+        with serve_in_child(corpus.folder, _AE_TITLE) as port:
+            rows, zones, batch = _run(root, corpus, port, progress)
+    if not rows:
+        return 1
+    print(ledger_table(rows))
+    print()
+    print(f"report    {zones.report(batch, 'html')}")
+    print(f"released  {zones.released}")
+    print(f"mapping   {zones.mapping(batch)}")
+    return _compare(corpus, rows)
+
+
+def _run(root: Path, corpus: Corpus, port: int, progress: Progress) -> tuple[Sequence[StudyRow], Zones, str]:
+    from ..definitions import build_defs
+    from ..defs.instance import open_instance, run_batch
+
+    storage = {"restricted_root": str(root / "restricted"), "released_root": str(root / "released")}
+    pacs = {"host": "127.0.0.1", "port": str(port), "ae_title": _AE_TITLE, "retrieve": "get"}
+    deid = {"profile": "basic", "pseudonym_key_file": str(root / "keys" / "pseudonym.key")}
+    defs = build_defs(storage, pacs, deid, progress)
+    settings = Settings.from_env(_variables(storage, pacs, deid))
+    zones = zones_of(settings)
+    batch = _batch(root, corpus, settings, zones)
+    with open_instance(dagster_home(root / "dagster")) as instance:
+        outcome = run_batch(instance, defs, batch)
+    if not outcome.success:
+        print(outcome.message, file=sys.stderr)
+        return (), zones, batch
+    return latest_rows(zones, batch)[1], zones, batch
+
+
+def _variables(*fields: dict[str, str]) -> dict[str, str]:
+    from ..defs.resources import DeidResource, PacsResource, StorageResource
+
+    kinds = (StorageResource, PacsResource, DeidResource)
+    return {k: v for kind, given in zip(kinds, fields, strict=True) for k, v in kind(**given).variables().items()}
+
+
+def _batch(root: Path, corpus: Corpus, settings: Settings, zones: Zones) -> str:
+    """The demo's batch: made once, run again if it is there."""
+    batches = list_batches(zones)
+    if batches:
+        return batches[0]
+    write_cohort(corpus, root / "archive" / "cohort.csv")
+    cohort = read_cohort(root / "archive" / "cohort.csv")
+    planned = plan_cohort(archive_of(settings), cohort.rows)
+    return write_batches(zones, "cohort", f"{date.today():%Y%m%d}", "demo", planned)[0].batch
+
+
+def _may_show_text(instance: DemoInstance) -> bool:
+    """Ultrasound and secondary captures are kept back whether they show text or not: nothing has looked at them."""
+    return instance.shows_text or instance.modality in ("US", "OT")
+
+
+def _compare(corpus: Corpus, rows: Sequence[StudyRow]) -> int:
+    """Is the ledger what was planned? Says it in a sentence."""
+    shown = sum(_may_show_text(instance) for instance in corpus.instances)
+    planned = {
+        "found": len(corpus.studies),
+        "expected": len(corpus.instances),
+        "received": len(corpus.instances),
+        "deidentified": len(corpus.instances) - shown,
+        "quarantined": shown,
+        "released": len(corpus.instances) - shown,
+        "withheld": 0,
+    }
+    ended = {name: sum(getattr(row, name) or 0 for row in rows) for name in planned}
+    if ended != planned or len(rows) != len(corpus.studies) + 1:
+        different = ", ".join(
+            f"{name} {ended[name]} (planned {planned[name]})" for name in planned if ended[name] != planned[name]
+        )
+        print(f"The demo did not end as planned: {different}", file=sys.stderr)
+        return 1
+    print(
+        f"As planned: {planned['released']} of {planned['expected']} instances released, {shown} that may show text in "
+        "their pixels quarantined, 1 study that the archive does not hold reported as not found."
+    )
+    return 0

@@ -1,0 +1,1 @@
+"""Text burned into pixels: which images are likely to show a name."""

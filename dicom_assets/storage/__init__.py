@@ -1,0 +1,1 @@
+"""Where everything lies: zones and paths, atomic files, tables, ledger, mapping."""

@@ -1,0 +1,59 @@
+"""What a study's folder holds: one row an instance, written after all of its files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MANIFEST = "manifest.parquet"
+
+
+@dataclass(frozen=True)
+class ResolvedStudy:
+    """One requested study as the archive knows it (or does not). Identifiable; `restricted/requests` only."""
+
+    study_key: str  #: pseudonym of the study; of the request row where no study was found
+    request_key: str  #: pseudonym of the request row that asked for it
+    study_instance_uid: str  #: empty where not found
+    patient_id: str
+    accession_number: str
+    pseudonym: str  #: the patient's, as the cohort file brought it; else empty
+    state: str  #: found, not_found, failed
+    reason: str  #: reason code where not found or failed
+    expected_series: int | None
+    expected_instances: int | None  #: None: the archive cannot say
+
+
+@dataclass(frozen=True)
+class RawInstance:
+    """One instance as it came, a row of `restricted/raw/<batch>/<study key>/manifest.parquet`."""
+
+    file: str  #: name in the folder
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    size: int  #: bytes of the file
+    sha256: str  #: hex, of the file
+
+
+@dataclass(frozen=True)
+class StagedInstance:
+    """What became of one raw instance, a row of `restricted/staging/<batch>/<study key>/manifest.parquet`."""
+
+    raw_file: str
+    raw_sha256: str
+    reason: str  #: reason code where quarantined; empty where de-identified
+    file: str  #: name in the staging folder; empty where quarantined
+    released_path: str  #: <patient>/<study>/<series>/<instance>.dcm, below the released root; empty where quarantined
+    sha256: str  #: hex, of the staged file
+    modality: str
+    sop_instance_uid: str  #: the original's
+    original_patient_id: str
+    patient_pseudonym: str
+    tags: tuple[str, ...]  #: what was removed, emptied, replaced or cleaned, as `PatientName`, or `(0009,1001)`
+    uids: tuple[tuple[str, str], ...]  #: (old, new), each UID that was replaced
+    uid_tags: tuple[str, ...]  #: keywords of the elements that held them
+    profile_digest: str
+    key_id: str  #: names the pseudonym key without telling it
+
+
+def manifest_of(folder: Path) -> Path:
+    return folder / MANIFEST

@@ -1,0 +1,116 @@
+"""The mapping between originals and what was made of them: one Parquet part a batch, for mapping keepers only."""
+
+import getpass
+import io
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .atomic import fsync_folder, make_folder, write_if_changed
+from .manifests import StagedInstance
+from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER, Zones
+
+#: The six columns of the CSV that users know, in its order.
+COLUMNS = (
+    "Original Filename",
+    "Anonymized Filename",
+    "Original Patient ID",
+    "Anonymized ID",
+    "Tags Anonymized",
+    "UIDs Regenerated",
+)
+_MORE = ("batch", "study_key", "uids", "profile_digest", "key_id", "sha256_original", "sha256_anonymized")
+_SCHEMA = pa.schema([(name, pa.string()) for name in (*COLUMNS, *_MORE)])
+
+
+@dataclass(frozen=True)
+class MappedStudy:
+    study_key: str
+    instances: tuple[StagedInstance, ...]
+
+
+def write_part(zones: Zones, batch: str, studies: Iterable[MappedStudy]) -> bool:
+    """One row a de-identified instance. `Original Filename` is relative to the raw zone, `Anonymized Filename` to the
+    released root; `uids` is JSON, old UID -> new UID. True where the part was written, False where it was there."""
+    rows = [_record(batch, study.study_key, one) for study in studies for one in study.instances if not one.reason]
+    rows.sort(key=lambda row: row["Anonymized Filename"])
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), buffer)
+    return write_if_changed(zones.mapping(batch), buffer.getvalue(), RESTRICTED_FILE, RESTRICTED_FOLDER)
+
+
+def _record(batch: str, study_key: str, instance: StagedInstance) -> dict[str, str]:
+    return {
+        "Original Filename": f"{batch}/{study_key}/{instance.raw_file}",
+        "Anonymized Filename": instance.released_path,
+        "Original Patient ID": instance.original_patient_id,
+        "Anonymized ID": instance.patient_pseudonym,
+        "Tags Anonymized": "; ".join(instance.tags),
+        "UIDs Regenerated": "; ".join(instance.uid_tags),
+        "batch": batch,
+        "study_key": study_key,
+        "uids": json.dumps(dict(instance.uids), sort_keys=True),
+        "profile_digest": instance.profile_digest,
+        "key_id": instance.key_id,
+        "sha256_original": instance.raw_sha256,
+        "sha256_anonymized": instance.sha256,
+    }
+
+
+def read_part(zones: Zones, batch: str) -> pd.DataFrame:
+    """All columns as text; no rows where the batch has no part yet."""
+    path = zones.mapping(batch)
+    if not path.is_file():
+        return pd.DataFrame({name: pd.Series(dtype=str) for name in _SCHEMA.names})
+    table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+    return pd.DataFrame(table.to_pydict())
+
+
+def mapped_batches(zones: Zones) -> list[str]:
+    return sorted(path.stem for path in zones.mapping_folder.glob("*.parquet")) if zones.mapping_folder.is_dir() else []
+
+
+def pseudonyms_in_use(zones: Zones, but_not: str) -> dict[str, str]:
+    """Original patient ID -> pseudonym over all batches but one."""
+    in_use: dict[str, str] = {}
+    for batch in mapped_batches(zones):
+        if batch != but_not:
+            part = read_part(zones, batch)
+            in_use.update(zip(part["Original Patient ID"], part["Anonymized ID"], strict=True))
+    return in_use
+
+
+def export_csv(zones: Zones, batches: Iterable[str], out: Path) -> int:
+    """The six columns of these batches; rows written. The line in the audit log comes before the file."""
+    batches = list(batches)
+    audit(zones, "mapping export", ",".join(batches))
+    parts = [read_part(zones, batch)[list(COLUMNS)] for batch in batches]
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=list(COLUMNS))
+    write_if_changed(out, table.to_csv(index=False).encode("utf-8", "surrogateescape"), RESTRICTED_FILE)
+    return len(table)
+
+
+def audit(zones: Zones, event: str, subject: str) -> None:
+    """Append who, when and what (batch keys and pseudonyms only) to the audit log, durably."""
+    line = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "who": _user(), "event": event, "subject": subject}
+    make_folder(zones.audit_log.parent, RESTRICTED_FOLDER)
+    handle = os.open(zones.audit_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, RESTRICTED_FILE)
+    with os.fdopen(handle, "ab") as file:
+        file.write(json.dumps(line).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fsync_folder(zones.audit_log.parent)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

@@ -1,0 +1,74 @@
+"""Frozen dataclasses to Parquet and back; the dataclass is the schema.
+
+Column types by annotation: str, int, bool, float, `int | None`, tuple[str, ...], tuple[tuple[str, str], ...].
+"""
+
+import io
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import TypeVar, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .atomic import write_if_changed
+
+Row = TypeVar("Row")
+
+_PAIR = pa.struct([("old", pa.string()), ("new", pa.string())])
+_ARROW = {
+    str: pa.string(),
+    int: pa.int64(),
+    bool: pa.bool_(),
+    float: pa.float64(),
+    int | None: pa.int64(),
+    tuple[str, ...]: pa.list_(pa.string()),
+    tuple[tuple[str, str], ...]: pa.list_(_PAIR),
+}
+_PAIRS = tuple[tuple[str, str], ...]
+
+
+def schema_of(row_type: type) -> pa.Schema:
+    hints = get_type_hints(row_type)
+    return pa.schema([(field.name, _ARROW[hints[field.name]]) for field in fields(row_type)])
+
+
+def to_parquet(rows: Iterable[Row], row_type: type[Row]) -> bytes:
+    """The same rows give the same bytes."""
+    hints = get_type_hints(row_type)
+    records = []
+    for row in rows:
+        record = {field.name: getattr(row, field.name) for field in fields(row_type)}
+        for name, value in record.items():
+            if hints[name] == _PAIRS:
+                record[name] = [{"old": old, "new": new} for old, new in value]
+        records.append(record)
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records, schema=schema_of(row_type)), buffer)
+    return buffer.getvalue()
+
+
+def write_rows(
+    path: Path, rows: Iterable[Row], row_type: type[Row], mode: int = 0o600, folder_mode: int = 0o700
+) -> bool:
+    """Atomic; True where the file was written, False where it held these rows already."""
+    return write_if_changed(path, to_parquet(rows, row_type), mode, folder_mode)
+
+
+def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
+    """An absent file has no rows."""
+    if not path.is_file():
+        return []
+    hints = get_type_hints(row_type)
+    rows = []
+    # One thread: pyarrow 26's reading threads now and then abort the interpreter when it ends.
+    table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+    for record in table.cast(schema_of(row_type)).to_pylist():
+        for name, value in record.items():
+            if hints[name] == _PAIRS:
+                record[name] = tuple((pair["old"], pair["new"]) for pair in value)
+            elif isinstance(value, list):
+                record[name] = tuple(value)
+        rows.append(row_type(**record))
+    return rows

@@ -1,0 +1,57 @@
+"""The zones below the two data roots, and what lies where. Paths are made of batch keys and pseudonyms only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+#: File and folder modes: restricted data for the service alone, released data for its group as well.
+RESTRICTED_FILE, RESTRICTED_FOLDER = 0o600, 0o700
+RELEASED_FILE, RELEASED_FOLDER = 0o640, 0o750
+
+
+@dataclass(frozen=True)
+class Zones:
+    """restricted: identifiable data. released: pseudonyms only. Absolute paths."""
+
+    restricted: Path
+    released: Path
+
+    @property
+    def requests(self) -> Path:
+        return self.restricted / "requests"
+
+    def request(self, batch: str) -> Path:
+        return self.requests / f"{batch}.json"
+
+    def resolved_studies(self, batch: str) -> Path:
+        """Rows of ResolvedStudy: what the archive answered to the request."""
+        return self.requests / f"{batch}.studies.parquet"
+
+    def lock(self, batch: str) -> Path:
+        return self.requests / f"{batch}.lock"
+
+    def raw(self, batch: str, study_key: str) -> Path:
+        return self.restricted / "raw" / batch / study_key
+
+    def staging(self, batch: str, study_key: str) -> Path:
+        return self.restricted / "staging" / batch / study_key
+
+    def quarantine(self, batch: str, study_key: str) -> Path:
+        return self.restricted / "quarantine" / batch / study_key
+
+    @property
+    def mapping_folder(self) -> Path:
+        return self.restricted / "mapping"
+
+    def mapping(self, batch: str) -> Path:
+        return self.mapping_folder / f"{batch}.parquet"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.mapping_folder / "audit.jsonl"
+
+    def ledger(self, batch: str, stage: str) -> Path:
+        return self.restricted / "ledger" / batch / f"{stage}.parquet"
+
+    def report(self, batch: str, suffix: str) -> Path:
+        """suffix: html, json or parquet."""
+        return self.released / "reports" / f"{batch}.{suffix}"

@@ -1,0 +1,161 @@
+"""anonymized_dicom: each retrieved instance is de-identified into staging, or quarantined with a reason. A pool over
+studies; a study whose inputs, profile and key are those of last time is not done again."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+from ..deid.deidentify import deidentify, patient_id_of, read
+from ..deid.profile import Profile
+from ..deid.pseudonyms import PseudonymKey
+from ..errors import DicomAssetsError
+from ..pixels.triage import triage
+from ..storage.atomic import fsync_folder, make_folder, publish, remove_unfinished, write_unfinished
+from ..storage.ledger import StudyRow, read_stage, write_stage
+from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, manifest_of
+from ..storage.tables import read_rows, write_rows
+from ..storage.zones import RESTRICTED_FOLDER
+from .job import Job, working_on
+from .parallel import Outcome, map_studies
+
+
+@dataclass(frozen=True)
+class DeidTask:
+    """One study. pseudonym: the patient's, where the site brought its own; else empty."""
+
+    study_key: str
+    raw: Path
+    staging: Path
+    quarantine: Path
+    profile: Profile = field(repr=False)
+    key: PseudonymKey = field(repr=False)
+    pseudonym: str
+
+
+def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
+    """One row a study: de-identified and quarantined sum to received."""
+    with working_on(job, batch):
+        rows = read_stage(job.zones, batch, "raw_dicom")
+        pseudonyms = {s.study_key: s.pseudonym for s in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+        tasks = [
+            DeidTask(
+                row.study_key,
+                job.zones.raw(batch, row.study_key),
+                job.zones.staging(batch, row.study_key),
+                job.zones.quarantine(batch, row.study_key),
+                job.profile,
+                job.key,
+                pseudonyms.get(row.study_key, ""),
+            )
+            for row in rows
+            if row.received
+        ]
+        todo = [task for task in tasks if not is_current(task)]
+        with job.progress("de-identifying", len(todo)) as step:
+            outcomes = map_studies(deidentify_study, todo, job.workers, step)
+        failed = {outcome.task.study_key: outcome for outcome in outcomes if outcome.code}
+        rows = [_ledger_row(row, failed.get(row.study_key), _staged(job, batch, row)) for row in rows]
+        write_stage(job.zones, batch, "anonymized_dicom", rows)
+    return rows
+
+
+def _staged(job: Job, batch: str, row: StudyRow) -> list[StagedInstance]:
+    return read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance) if row.received else []
+
+
+def _ledger_row(row: StudyRow, failed: Outcome | None, staged: list[StagedInstance]) -> StudyRow:
+    if failed is not None:
+        return replace(row, state="failed", reason=failed.code, quarantined=row.received)
+    reasons = Counter(instance.reason for instance in staged if instance.reason)
+    row = replace(row, deidentified=len(staged) - reasons.total(), quarantined=reasons.total())
+    if row.state == "done" and reasons:
+        return replace(row, state="quarantined", reason=min(reasons, key=lambda code: (-reasons[code], code)))
+    return row
+
+
+def is_current(task: DeidTask) -> bool:
+    """The staging manifest rests on these very inputs, this profile and this key."""
+    staged = read_rows(manifest_of(task.staging), StagedInstance)
+    raw = read_rows(manifest_of(task.raw), RawInstance)
+    inputs = {(one.file, one.sha256, task.profile.digest, _key_id(task)) for one in raw}
+    return bool(staged) and {(s.raw_file, s.raw_sha256, s.profile_digest, s.key_id) for s in staged} == inputs
+
+
+def _key_id(task: DeidTask) -> str:
+    """Names key and site-given pseudonym, so that a change of either makes the study stale."""
+    given = sha256(task.pseudonym.encode()).hexdigest()[:8] if task.pseudonym else ""
+    return task.key.key_id + (f"+{given}" if given else "")
+
+
+def deidentify_study(task: DeidTask) -> int:
+    """De-identify one study into its staging folder; how many instances. Runs in a worker process.
+
+    Files are complete and durable before the manifest, which is written last, names them."""
+    make_folder(task.staging, RESTRICTED_FOLDER)
+    manifest_of(task.staging).unlink(missing_ok=True)
+    for leftover in task.staging.glob("*.dcm"):
+        leftover.unlink()
+    remove_unfinished(task.staging)
+    raw = read_rows(manifest_of(task.raw), RawInstance)
+    two_patients = len({_patient_of(task.raw / instance.file) for instance in raw} - {None}) > 1
+    names: dict[Path, Path] = {}
+    rows = [_one(task, instance, "TWO_PATIENTS_IN_STUDY" if two_patients else "", names) for instance in raw]
+    publish(names)
+    _fill_quarantine(task, [row for row in rows if row.reason])
+    write_rows(manifest_of(task.staging), rows, StagedInstance)
+    return len(rows)
+
+
+def _patient_of(path: Path) -> str | None:
+    try:
+        return patient_id_of(read(path.read_bytes()))
+    except DicomAssetsError:
+        return None
+
+
+def _one(task: DeidTask, instance: RawInstance, reason: str, names: dict[Path, Path]) -> StagedInstance:
+    """Stage one instance, or say why not. names: temp file -> final name, for the caller to publish."""
+    staged = StagedInstance(
+        raw_file=instance.file, raw_sha256=instance.sha256, reason=reason, file="", released_path="", sha256="",
+        modality="", sop_instance_uid=instance.sop_instance_uid, original_patient_id="", patient_pseudonym="",
+        tags=(), uids=(), uid_tags=(), profile_digest=task.profile.digest, key_id=_key_id(task),
+    )  # fmt: skip
+    try:
+        dataset = read((task.raw / instance.file).read_bytes())
+        modality = str(dataset.get("Modality", ""))[:16]
+        staged = replace(staged, modality=modality, original_patient_id=patient_id_of(dataset))
+        risk = "" if task.profile.pixels == "unexamined" else triage(dataset)
+        if reason or risk:
+            return replace(staged, reason=reason or risk)
+        result = deidentify(dataset, task.profile, task.key, task.pseudonym)
+    except DicomAssetsError as error:
+        return replace(staged, reason=error.code)
+    name = f"{result.sop_instance_uid}.dcm"
+    names[write_unfinished(task.staging, result.encoded)] = task.staging / name
+    return replace(
+        staged,
+        file=name,
+        released_path="/".join((result.patient, result.study_instance_uid, result.series_instance_uid, name)),
+        sha256=sha256(result.encoded).hexdigest(),
+        patient_pseudonym=result.patient,
+        tags=result.tags,
+        uids=result.uids,
+        uid_tags=result.uid_tags,
+    )
+
+
+def _fill_quarantine(task: DeidTask, rows: Iterable[StagedInstance]) -> None:
+    """The originals that were kept back, with their reasons, for a reviewer."""
+    rows = list(rows)
+    if not rows and not task.quarantine.is_dir():
+        return
+    make_folder(task.quarantine, RESTRICTED_FOLDER)
+    for row in rows:
+        target = task.quarantine / row.raw_file
+        if not target.exists():
+            os.link(task.raw / row.raw_file, target)
+    fsync_folder(task.quarantine)
+    write_rows(manifest_of(task.quarantine), rows, StagedInstance)

@@ -1,0 +1,21 @@
+"""mapping_table: the batch's mapping, made durable before anything is released."""
+
+from ..storage.ledger import StudyRow, read_stage, write_stage
+from ..storage.manifests import StagedInstance, manifest_of
+from ..storage.mapping import MappedStudy, write_part
+from ..storage.tables import read_rows
+from .job import Job, working_on
+
+
+def map_batch(job: Job, batch: str) -> list[StudyRow]:
+    """Write the mapping part of the batch from the manifests of its staged studies."""
+    with working_on(job, batch):
+        rows = read_stage(job.zones, batch, "anonymized_dicom")
+        write_part(job.zones, batch, (_mapped(job, batch, row.study_key) for row in rows if row.deidentified))
+        write_stage(job.zones, batch, "mapping_table", rows)
+    return rows
+
+
+def _mapped(job: Job, batch: str, study_key: str) -> MappedStudy:
+    instances = read_rows(manifest_of(job.zones.staging(batch, study_key)), StagedInstance)
+    return MappedStudy(study_key, tuple(instances))

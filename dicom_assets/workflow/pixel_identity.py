@@ -1,0 +1,120 @@
+"""Are these the same pixels? Compared as decoded arrays; as bytes where the encoding is the same."""
+
+import warnings
+from collections.abc import Iterator
+from math import ceil
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels import iter_pixels
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from .instance_checks import number
+
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+_GEOMETRY = (
+    *("Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit"),
+    *("PixelRepresentation", "PhotometricInterpretation", "PlanarConfiguration"),
+)
+_PALETTE = tuple(
+    f"{colour}PaletteColorLookupTable{part}" for colour in ("Red", "Green", "Blue") for part in ("Data", "Descriptor")
+)
+#: These encode native pixels in the same bytes.
+_LITTLE_ENDIAN = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian}
+_FRAME_LIMIT = 1 << 29  # bytes of one decoded frame; the largest of real detectors are below a fifth of it
+
+
+class NotDecodable(Exception):
+    """The pixels are not what the header says, or no decoder here can read them."""
+
+
+def frames_of(dataset: Dataset, indices: list[int] | None = None, colour: bool = False) -> Iterator[np.ndarray]:
+    """One frame after the other, (rows, columns) or (rows, columns, samples), as stored (colour: YBR becomes RGB).
+
+    Raises NotDecodable. Sizes are checked before a decoder is asked: some end the process when memory is short."""
+    _check_size(dataset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield from iter_pixels(dataset, indices=indices, raw=not colour)
+        except GeneratorExit:
+            raise
+        except Exception:  # decoders raise anything, and their messages may quote the header
+            raise NotDecodable from None
+
+
+def _check_size(dataset: Dataset) -> None:
+    try:
+        rows, columns, samples = int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel") or 1)
+        frames, bits = int(dataset.get("NumberOfFrames") or 1), int(dataset.BitsAllocated)
+        native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    except (AttributeError, TypeError, ValueError):
+        raise NotDecodable from None
+    frame = rows * columns * samples * bits
+    if not frame or frames < 1 or frame > _FRAME_LIMIT * 8:
+        raise NotDecodable
+    halved = dataset.get("PhotometricInterpretation") == "YBR_FULL_422"  # colour for every second pixel only
+    if native and len(dataset[pixel_keyword(dataset)].value) < ceil(frame * frames / (12 if halved else 8)):
+        raise NotDecodable
+
+
+def pixel_keyword(dataset: Dataset) -> str:
+    """The element that holds the pixels; empty where none does."""
+    return next((keyword for keyword in _PIXELS if keyword in dataset), "")
+
+
+def compare_pixels(original: Dataset, output: Dataset) -> tuple[str, str]:
+    """(reason, note): reason is empty where the pixels are the same; note where that could be shown of the encoded
+    bytes alone, because nothing here decodes the original either."""
+    keyword = pixel_keyword(original)
+    if keyword != pixel_keyword(output):
+        return "PIXELS_CHANGED", ""
+    if not keyword:
+        return "", ""
+    if _meaning(original) != _meaning(output):
+        return "PIXELS_CHANGED", ""
+    same_bytes = original[keyword].value == output[keyword].value
+    if same_bytes and _same_encoding(original, output):
+        return ("", "") if _decodes(output) else ("", "PIXELS_NOT_DECODABLE_HERE")
+    if not _decodes(output):
+        return ("PIXELS_NOT_DECODABLE" if _decodes(original) else "PIXELS_CHANGED"), ""
+    try:
+        return ("" if _same_frames(original, output) else "PIXELS_CHANGED"), ""
+    except NotDecodable:
+        return "PIXELS_CHANGED", ""
+
+
+def _meaning(dataset: Dataset) -> tuple:
+    """What gives the numbers their meaning. Planar configuration and the names of colour spaces belong to the encoding,
+    so they count only where the encoded bytes are compared."""
+    keywords = [k for k in _GEOMETRY if k not in ("PlanarConfiguration", "PhotometricInterpretation")]
+    values = [str(dataset.get(keyword) or ("1" if keyword == "NumberOfFrames" else "")) for keyword in keywords]
+    return (*values, *(dataset[keyword].value if keyword in dataset else None for keyword in _PALETTE))
+
+
+def _same_encoding(original: Dataset, output: Dataset) -> bool:
+    syntaxes = {original.file_meta.TransferSyntaxUID, output.file_meta.TransferSyntaxUID}
+    named = [
+        (str(dataset.get("PlanarConfiguration", "")), str(dataset.get("PhotometricInterpretation", "")))
+        for dataset in (original, output)
+    ]
+    return (len(syntaxes) == 1 or syntaxes <= _LITTLE_ENDIAN) and named[0] == named[1]
+
+
+def _decodes(dataset: Dataset) -> bool:
+    try:
+        return sum(1 for _ in frames_of(dataset)) == number(dataset, "NumberOfFrames", 1)
+    except NotDecodable:
+        return False
+
+
+def _same_frames(original: Dataset, output: Dataset) -> bool:
+    try:
+        pairs = zip(frames_of(original), frames_of(output), strict=True)
+        return all(
+            before.dtype.newbyteorder("=") == after.dtype.newbyteorder("=")
+            and np.array_equal(before, after, equal_nan=True)
+            for before, after in pairs
+        )
+    except ValueError:  # not the same number of frames
+        return False

@@ -1,0 +1,261 @@
+"""validation_report: prove, report, release. What passes goes to the released root, the rest is withheld.
+
+The order is what keeps a crash harmless: verdicts first, then the report, then instance by instance into the released
+root, then the ledger's row; running again finishes the work and ends in the same bytes.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+import pydicom
+
+from ..storage.atomic import copy_into, make_folder, write_if_changed
+from ..storage.atomic import sha256 as sha256_of
+from ..storage.ledger import StudyRow, read_stage, sums_that_fail, write_stage
+from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
+from ..storage.mapping import read_part
+from ..storage.tables import read_rows
+from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER, Zones
+from .job import Job, coded_file_errors, working_on
+from .parallel import map_studies
+from .report import BatchReport, CheckResult, batch_report, render_html, render_json, report_rows
+from .uid_pairs import compare_studies
+from .validate import ValidationTask, validate_study
+from .verdict import Finding, StudyVerdict, withheld_instances
+
+MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
+
+
+@dataclass(frozen=True)
+class _Study:
+    """One study on its way out: staged instances by new SOPInstanceUID, and why any of them stays."""
+
+    row: StudyRow
+    staged: dict[str, StagedInstance]
+    withheld: dict[str, str]  #: new SOPInstanceUID -> reason code
+
+    @property
+    def released(self) -> list[StagedInstance]:
+        return [one for uid, one in sorted(self.staged.items()) if uid not in self.withheld]
+
+    def final_row(self) -> StudyRow:
+        row = replace(self.row, released=len(self.released), withheld=len(self.withheld))
+        if row.state == "done" and self.withheld:
+            reasons = Counter(self.withheld.values())
+            return replace(row, state="quarantined", reason=min(reasons, key=lambda code: (-reasons[code], code)))
+        return row
+
+
+def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
+    """One row a study: released and withheld sum to de-identified. A batch that is released and unchanged since is left
+    as it is."""
+    with working_on(job, batch):
+        rows = read_stage(job.zones, batch, "mapping_table")
+        inputs = _inputs_digest(job, batch, rows)
+        if _is_finished(job.zones, batch, inputs):
+            return read_stage(job.zones, batch, "validation_report")
+        verdicts, failed = _validate(job, batch, rows)
+        across = compare_studies(verdicts.values())
+        mapped = _mapped_files(job.zones, batch)
+        studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
+        final = [study.final_row() for study in studies]
+        report = _report(job, batch, studies, final, [*verdicts.values()], across, mapped)
+        _write_report(job.zones, batch, report)
+        with job.progress("releasing", len(studies)) as step:
+            for study in studies:
+                _release(job, batch, study)
+                step()
+        write_stage(job.zones, batch, "validation_report", final)
+        _finish(job.zones, batch, inputs, studies)
+    return final
+
+
+def _staged(zones: Zones, batch: str, study_key: str) -> list[StagedInstance]:
+    return [row for row in read_rows(manifest_of(zones.staging(batch, study_key)), StagedInstance) if not row.reason]
+
+
+def _validate(job: Job, batch: str, rows: Iterable[StudyRow]) -> tuple[dict[str, StudyVerdict], dict[str, str]]:
+    """Verdicts by study key, and the codes of the studies that could not be judged."""
+    resolved = {s.study_key: s for s in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+    tasks = [
+        ValidationTask(
+            study_key=row.study_key,
+            raw_folder=job.zones.raw(batch, row.study_key),
+            staging_folder=job.zones.staging(batch, row.study_key),
+            released_root=job.zones.released,
+            kept_tags=job.profile.kept_tags,
+            keeps_private=job.profile.keeps_private,
+            extra_identifiers=_known_identifiers(resolved[row.study_key]),
+        )
+        for row in rows
+        if row.deidentified
+    ]
+    with job.progress("proving", len(tasks)) as step:
+        outcomes = map_studies(validate_study, tasks, job.workers, step)
+    verdicts = {outcome.task.study_key: outcome.result for outcome in outcomes if outcome.result is not None}
+    return verdicts, {outcome.task.study_key: outcome.code for outcome in outcomes if outcome.result is None}
+
+
+def _known_identifiers(study: ResolvedStudy) -> tuple[str, ...]:
+    """What the archive said of the patient, which the files may lack."""
+    return tuple(value for value in (study.patient_id, study.accession_number, study.study_instance_uid) if value)
+
+
+def _decide(
+    job: Job,
+    batch: str,
+    row: StudyRow,
+    verdict: StudyVerdict | None,
+    across: Sequence[Finding],
+    failed: dict[str, str],
+    mapped: dict[str, str],
+) -> _Study:
+    """Unproved means not released: an instance goes only if nothing at all speaks against it."""
+    staged = {Path(one.file).stem: one for one in _staged(job.zones, batch, row.study_key)}
+    whole = _reason_against_all(row, verdict, failed)
+    if whole:
+        return _Study(row, staged, dict.fromkeys(staged, whole))
+    withheld = dict.fromkeys(withheld_instances(verdict, across) & set(staged), "VALIDATION_FAILED")
+    withheld |= {finding.instance: finding.reason for finding in verdict.findings if finding.instance in withheld}
+    for uid, one in staged.items():
+        if mapped.get(one.released_path) != one.sha256:
+            withheld.setdefault(uid, "MAPPING_ROW_MISSING")
+        elif _conflicts(job.zones.released / one.released_path, one, job.profile.digest):
+            withheld.setdefault(uid, "RELEASED_COPY_DIFFERS")
+    return _Study(row, staged, withheld)
+
+
+def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dict[str, str]) -> str:
+    if sums_that_fail(row, "mapping_table"):
+        return "LEDGER_DOES_NOT_ADD_UP"
+    if row.state in ("incomplete", "failed"):
+        return "STUDY_INCOMPLETE"
+    if verdict is None:
+        return failed.get(row.study_key, "VALIDATION_FAILED")
+    return ""
+
+
+def _conflicts(target: Path, staged: StagedInstance, digest: str) -> bool:
+    """Another content was released under this name by the same rules: one of the two originals is not what it says."""
+    if not target.is_file() or sha256_of(target) == staged.sha256:
+        return False
+    header = pydicom.dcmread(target, stop_before_pixels=True, specific_tags=["DeidentificationMethod"])
+    return digest[:16] in str(header.get("DeidentificationMethod", ""))
+
+
+def _mapped_files(zones: Zones, batch: str) -> dict[str, str]:
+    """Path below the released root -> SHA-256, of every row of the batch's mapping."""
+    part = read_part(zones, batch)
+    return dict(zip(part["Anonymized Filename"], part["sha256_anonymized"], strict=True))
+
+
+def _mapping_check(zones: Zones, batch: str, studies: Sequence[_Study], mapped: dict[str, str]) -> CheckResult:
+    """One patient has one pseudonym and one pseudonym one patient; every staged instance has its row."""
+    part = read_part(zones, batch)
+    pairs = {*zip(part["Original Patient ID"], part["Anonymized ID"], strict=True)} if len(part) else set()
+    named = [pair for pair in pairs if pair[0]]  # instances without an ID have a pseudonym of their study
+    doubled = len(named) * 2 - len({old for old, _ in named}) - len({new for _, new in named})
+    staged = [one for study in studies for one in study.staged.values()]
+    unmapped = sum(mapped.get(one.released_path) != one.sha256 for one in staged)
+    failed = doubled + unmapped + abs(len(part) - len(staged))
+    return CheckResult(
+        name="mapping_is_one_to_one",
+        passed=not failed,
+        looked_at=len(part),
+        failed=failed,
+        sentence=MAPPING_STATEMENT,
+    )
+
+
+def _report(
+    job: Job,
+    batch: str,
+    studies: Sequence[_Study],
+    rows: Sequence[StudyRow],
+    verdicts: Sequence[StudyVerdict],
+    across: Sequence[Finding],
+    mapped: dict[str, str],
+) -> BatchReport:
+    quarantined: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        for one in read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance):
+            if one.reason:
+                quarantined[row.study_key, one.reason] += 1
+    stays = {uid for study in studies for uid in study.withheld}
+    shown = [replace(v, thumbnails=tuple(t for t in v.thumbnails if t.instance not in stays)) for v in verdicts]
+    withheld = Counter((study.row.study_key, reason) for study in studies for reason in study.withheld.values())
+    return batch_report(
+        batch=batch,
+        profile=job.profile,
+        rows=rows,
+        verdicts=shown,
+        across=across,
+        more_checks=(_mapping_check(job.zones, batch, studies, mapped),),
+        quarantined=tuple((key, reason, count) for (key, reason), count in sorted(quarantined.items())),
+        withheld=tuple((key, reason, count) for (key, reason), count in sorted(withheld.items())),
+    )
+
+
+def _write_report(zones: Zones, batch: str, report: BatchReport) -> None:
+    for suffix, content in (
+        ("html", render_html(report)),
+        ("parquet", report_rows(report)),
+        ("json", render_json(report)),
+    ):
+        write_if_changed(zones.report(batch, suffix), content, RELEASED_FILE, RELEASED_FOLDER)
+
+
+def read_check(zones: Zones, batch: str, name: str) -> CheckResult:
+    """What the batch's report says of one check."""
+    with coded_file_errors():
+        report = json.loads(zones.report(batch, "json").read_bytes())
+    return next(CheckResult(**check) for check in report["checks"] if check["name"] == name)
+
+
+def _release(job: Job, batch: str, study: _Study) -> None:
+    """Move the study's instances one by one: a temp file inside the released root, fsync, rename."""
+    staging = job.zones.staging(batch, study.row.study_key)
+    make_folder(job.zones.released, RELEASED_FOLDER)
+    for one in study.released:
+        target = job.zones.released / one.released_path
+        if not (target.is_file() and sha256_of(target) == one.sha256):
+            copy_into(staging / one.file, target, RELEASED_FILE, RELEASED_FOLDER)
+
+
+def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
+    """Of all that the verdicts rest on: staged manifests, mapping, ledger, profile."""
+    digest = sha256(job.profile.digest.encode())
+    for row in rows:
+        digest.update(repr(row).encode())
+        manifest = manifest_of(job.zones.staging(batch, row.study_key))
+        digest.update(manifest.read_bytes() if manifest.is_file() else b"")
+    mapping = job.zones.mapping(batch)
+    digest.update(mapping.read_bytes() if mapping.is_file() else b"")
+    return digest.hexdigest()
+
+
+def _marker(zones: Zones, batch: str) -> Path:
+    return zones.restricted / "staging" / batch / "released.txt"
+
+
+def _is_finished(zones: Zones, batch: str, inputs: str) -> bool:
+    """The same inputs were released before, and every file of the report is still there."""
+    marker = _marker(zones, batch)
+    return (
+        marker.is_file()
+        and marker.read_text() == inputs
+        and zones.ledger(batch, "validation_report").is_file()
+        and all(zones.report(batch, suffix).is_file() for suffix in ("html", "json", "parquet"))
+    )
+
+
+def _finish(zones: Zones, batch: str, inputs: str, studies: Iterable[_Study]) -> None:
+    """Say that these inputs are dealt with, then drop the staged copies of what was released."""
+    write_if_changed(_marker(zones, batch), inputs.encode())
+    for study in studies:
+        for one in study.released:
+            (zones.staging(batch, study.row.study_key) / one.file).unlink(missing_ok=True)

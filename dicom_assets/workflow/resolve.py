@@ -1,0 +1,129 @@
+"""pacs_studies: which studies the request means, by asking the archive. Studies not found are rows too."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..batches.planning import ask
+from ..batches.request import RequestRow, load_request
+from ..errors import DicomAssetsError, RetryLater
+from ..pacs.find import StudyMatch, find_instances
+from ..storage.ledger import StudyRow, write_stage
+from ..storage.manifests import ResolvedStudy
+from ..storage.mapping import pseudonyms_in_use
+from ..storage.tables import read_rows, write_rows
+from .job import Job, working_on
+
+#: Queries without an answer after which the archive is left alone in this run
+_UNANSWERED = 2
+
+
+def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
+    """One row a study, or a requested row without one. Rows that were found before are not asked for again.
+    Raises RetryLater where the archive answers none of the rows."""
+    request = load_request(job.zones, batch)
+    with working_on(job, batch):
+        path = job.zones.resolved_studies(batch)
+        before = defaultdict(list)
+        for study in read_rows(path, ResolvedStudy):
+            before[study.request_key].append(study)
+        studies: dict[str, ResolvedStudy] = {}
+        asked, unanswered = 0, []
+        with job.progress("asking the archive", len(request.rows)) as step:
+            for row in request.rows:
+                known = before[job.key.request_key(row.canonical)]
+                if not known or not all(study.state == "found" for study in known):
+                    asked += 1
+                    known, error = _ask(job, row, unanswered)
+                    if error is not None:
+                        unanswered.append(error)
+                for study in known:
+                    studies.setdefault(study.study_key, study)
+                step()
+        if unanswered and len(unanswered) == asked:
+            raise RetryLater(unanswered[0].code)
+        brings_pseudonyms = any(study.pseudonym for study in studies.values())
+        in_use = pseudonyms_in_use(job.zones, but_not=batch) if brings_pseudonyms else {}
+        resolved = refuse_pseudonym_conflicts(studies.values(), in_use)
+        write_rows(path, resolved, ResolvedStudy)
+        rows = [_ledger_row(study) for study in resolved]
+        write_stage(job.zones, batch, "pacs_studies", rows)
+    return rows
+
+
+def _ask(job: Job, row: RequestRow, unanswered: list[RetryLater]) -> tuple[list[ResolvedStudy], RetryLater | None]:
+    """unanswered: errors so far; after a few of them the archive is not asked again in this run."""
+    request_key = job.key.request_key(row.canonical)
+    try:
+        if len(unanswered) >= _UNANSWERED:
+            raise RetryLater(unanswered[-1].code)
+        found = ask(job.archive, row)
+        studies = [_resolved(job, row, request_key, match) for match in found.matches]
+        return studies or [_without_study(job, row, request_key, "not_found", found.reason)], None
+    except RetryLater as error:
+        return [_without_study(job, row, request_key, "failed", error.code)], error
+    except DicomAssetsError as error:
+        return [_without_study(job, row, request_key, "failed", error.code)], None
+
+
+def _resolved(job: Job, row: RequestRow, request_key: str, match: StudyMatch) -> ResolvedStudy:
+    instances = find_instances(job.archive, match.study_instance_uid)
+    return ResolvedStudy(
+        study_key=job.key.study_key(match.study_instance_uid),
+        request_key=request_key,
+        study_instance_uid=match.study_instance_uid,
+        patient_id=match.patient_id,
+        accession_number=match.accession_number,
+        pseudonym=row.pseudonym,
+        state="found",
+        reason="",
+        expected_series=None if instances is None else len({instance.series_instance_uid for instance in instances}),
+        expected_instances=None if instances is None else len(instances),
+    )
+
+
+def _without_study(job: Job, row: RequestRow, request_key: str, state: str, reason: str) -> ResolvedStudy:
+    uid = row.study_instance_uid
+    return ResolvedStudy(
+        study_key=job.key.study_key(uid) if uid else request_key,
+        request_key=request_key,
+        study_instance_uid=uid,
+        patient_id=row.patient_id,
+        accession_number=row.accession_number,
+        pseudonym=row.pseudonym,
+        state=state,
+        reason=reason,
+        expected_series=0,
+        expected_instances=0,
+    )
+
+
+def refuse_pseudonym_conflicts(studies: Iterable[ResolvedStudy], in_use: dict[str, str]) -> list[ResolvedStudy]:
+    """Studies whose site-given pseudonym stands for two patients, or whose patient has two, are refused before anything
+    is retrieved. in_use: original patient ID -> pseudonym, of earlier batches. Sorted by study key."""
+    studies = sorted(studies, key=lambda study: study.study_key)
+    pseudonyms, patients = defaultdict(set), defaultdict(set)
+    pairs = {(s.patient_id, s.pseudonym) for s in studies if s.pseudonym} | set(in_use.items())
+    for patient, pseudonym in pairs:
+        pseudonyms[patient].add(pseudonym)
+        patients[pseudonym].add(patient)
+    return [
+        replace(study, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
+        if study.state == "found"
+        and study.pseudonym
+        and (len(pseudonyms[study.patient_id]) > 1 or len(patients[study.pseudonym]) > 1)
+        else study
+        for study in studies
+    ]
+
+
+def _ledger_row(study: ResolvedStudy) -> StudyRow:
+    found = study.state in ("found", "refused")
+    return StudyRow(
+        study_key=study.study_key,
+        state="incomplete" if study.state == "found" else "failed",
+        reason=study.reason or "NOT_YET_RETRIEVED",
+        found=int(found),
+        expected=study.expected_instances,
+        missing=study.expected_instances or 0,
+    )

@@ -1,0 +1,55 @@
+"""Small pictures of de-identified images, for the report."""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut
+
+from .instance_checks import number
+from .pixel_identity import NotDecodable, frames_of, pixel_keyword
+from .verdict import Thumbnail
+
+_SIDE = 256  # pixels
+
+
+def thumbnail_of(dataset: Dataset, study_key: str) -> Thumbnail | None:
+    """The middle frame; None where there is nothing to see, or the file itself says that text is burned in."""
+    if pixel_keyword(dataset) != "PixelData" or dataset.get("BurnedInAnnotation") == "YES":
+        return None
+    middle = number(dataset, "NumberOfFrames", 1) // 2
+    try:
+        frame = next(frames_of(dataset, indices=[middle], colour=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            picture = _as_bytes(frame, dataset)
+    except (NotDecodable, StopIteration, ValueError, TypeError, AttributeError, KeyError):
+        return None
+    if picture.max() == picture.min():
+        return None
+    image = Image.fromarray(picture)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    modality = str(dataset.get("Modality") or "")
+    return Thumbnail(study_key, str(dataset.SOPInstanceUID), modality, *image.size, file.getvalue())
+
+
+def _as_bytes(frame: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """(rows, columns) or (rows, columns, 3), uint8: brightness from the 1st to the 99.5th percentile."""
+    kind = str(dataset.get("PhotometricInterpretation") or "")
+    if kind == "PALETTE COLOR":
+        frame = apply_color_lut(frame, dataset)
+    if frame.ndim == 3:
+        shift = max(0, int(np.iinfo(frame.dtype).bits) - 8) if frame.max() > 255 else 0
+        return (frame >> shift).astype(np.uint8)
+    values = frame.astype(np.float64)
+    low, high = np.percentile(values, (1, 99.5))
+    if low == high:
+        low, high = values.min(), values.max()
+    scaled = np.clip((values - low) / max(high - low, 1e-9), 0, 1)
+    if kind == "MONOCHROME1":
+        scaled = 1 - scaled
+    return (scaled * 255).round().astype(np.uint8)

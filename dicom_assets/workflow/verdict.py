@@ -1,0 +1,106 @@
+"""What the independent check says of a study: the words that validate, verify and the report share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+#: Check -> the plain statement that it proves. A check reads as a sentence that should be true.
+CHECKS = {
+    "file_opens": "Every file is a complete DICOM Part 10 file that opens without force, is the one that was "
+    "recorded, and says whether the patient's identity was removed.",
+    "no_residual_identifiers": "No name, identifier, date, address or UID of this patient's originals stands anywhere "
+    "in a file: header at any depth, file meta, preamble, bytes after the data set, file name.",
+    "no_identifiers_in_standard_tags": "The elements that identify by definition (name, ID, birth date, "
+    "institution, physicians, study dates and times ...) are absent, empty or replaced.",
+    "no_private_elements": "No private element is left, unless the profile keeps those that are known to be safe.",
+    "uids_are_consistent": "Every UID is new and unique, one original has one new UID everywhere, one patient one "
+    "pseudonym, and objects that referred to each other still do.",
+    "pixels_are_intact": "Every image decodes to the same array of pixels as its original.",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a check found. Pseudonymous through and through, as all that leaves the check."""
+
+    study_key: str
+    instance: str  #: the new SOPInstanceUID; what is known instead where a file has none; empty for the whole study
+    check: str  #: a key of CHECKS
+    reason: str  #: reason code
+    place: str  #: `(0010,0010)`, `preamble` ...; never a value
+
+
+@dataclass(frozen=True)
+class InstanceFacts:
+    """A de-identified instance as the report shows it; every value is of the de-identified file."""
+
+    study_key: str
+    instance: str
+    released_path: str
+    modality: str
+    sop_class: str  #: name
+    transfer_syntax: str  #: name
+    manufacturer: str
+    rows: int  #: 0 where it has no pixels, as columns and frames
+    columns: int
+    frames: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """png: at most 256 pixels wide and high."""
+
+    study_key: str
+    instance: str
+    modality: str
+    width: int
+    height: int
+    png: bytes
+
+
+@dataclass(frozen=True)
+class UidPair:
+    """An original UID and what stands in its place. Identifiable: stays in the restricted zone."""
+
+    old: str
+    new: str
+    instance: str  #: one that holds it
+    place: str
+    defines: bool  #: names the instance, its series, study or frame of reference; else a reference to such
+
+
+@dataclass(frozen=True)
+class PatientPair:
+    """Identifiable, as UidPair."""
+
+    patient_id: str
+    issuer: str
+    pseudonym: str
+    instance: str
+
+
+@dataclass(frozen=True)
+class StudyVerdict:
+    """findings: an instance named here is not released; one with an empty instance holds back the whole study.
+    notes: worth saying, and no reason to withhold. Only findings, notes, instances, references and thumbnails may
+    leave the restricted zone."""
+
+    study_key: str
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    instances: tuple[InstanceFacts, ...]
+    uid_pairs: tuple[UidPair, ...]
+    patients: tuple[PatientPair, ...]
+    references: int  #: references to other objects that were followed from original to output
+    thumbnails: tuple[Thumbnail, ...]
+
+
+def withheld_instances(verdict: StudyVerdict, across: Iterable[Finding] = ()) -> set[str]:
+    """New SOPInstanceUIDs of the study that must not be released. across: what compare_studies found; a contradiction
+    between objects holds back the whole study, for it does not say which of them is wrong."""
+    everything = {facts.instance for facts in verdict.instances}
+    if any(finding.study_key == verdict.study_key for finding in across):
+        return everything
+    if any(not finding.instance for finding in verdict.findings):
+        return everything
+    return {finding.instance for finding in verdict.findings}
