@@ -27,6 +27,7 @@ from .workflow.job import archive_of, coded_file_errors, job_of, zones_of
 #: Codes that mean that the command was called wrongly: exit code 2
 USAGE = {"WINDOW_MALFORMED", "PLAN_WHAT", "EXPORT_WHAT"}
 
+_FINDINGS_SHOWN = 100
 _LEDGER_COLUMNS = (
     "study_key", "state", "reason", "found", "expected", "received", "missing", "deidentified", "quarantined",
     "released", "withheld",
@@ -218,8 +219,18 @@ def verify(options: argparse.Namespace) -> int:
 
     with coded_file_errors():
         result = verify_folder(options.folder, options.mapping)
+    if not result.files:
+        raise BadInput("NOTHING_TO_VERIFY")
     if options.json:
-        print(json.dumps(result.to_json()))
-    else:
-        print(result.to_text())
+        print(json.dumps(asdict(result) | {"checks": dict(result.checks)}))
+        return 0 if result.passed else 1
+    print(f"{result.files} files looked at")
+    for check, failed in result.checks:
+        print(f"{'holds ' if not failed else 'FAILS '} {check:34}{f'{failed} files' if failed else ''}")
+    if options.mapping is None:
+        say("no --mapping given: originals' names, IDs and UIDs were not searched for")
+    for finding in result.findings[:_FINDINGS_SHOWN]:
+        print(f"{finding.path}: {finding.check}: {finding.reason} {finding.place}")
+    if len(result.findings) > _FINDINGS_SHOWN:
+        say(f"{len(result.findings) - _FINDINGS_SHOWN} more; --json lists all")
     return 0 if result.passed else 1

@@ -22,7 +22,7 @@ _PROVED = CHECKS_OF_A_STUDY | {"mapping_is_one_to_one": MAPPING_STATEMENT}
 
 
 def _partitioned_check(fn: Callable, **options: object) -> dg.AssetChecksDefinition:
-    """fn as an asset check with the batch as its partition, which is a preview in dagster 1.13: its warning is known."""
+    """fn as an asset check, partitioned by batch: a preview in dagster 1.13, whose warning is known."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
         return dg.asset_check(partitions_def=study_batches, **options)(fn)

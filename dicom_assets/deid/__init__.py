@@ -1,1 +1,1 @@
-"""De-identification. PURE: bytes and data sets in, bytes and data sets out. No files of data, sockets, clock, Dagster."""
+"""De-identification. PURE: bytes and data sets in, bytes and data sets out. No files, sockets, clock, Dagster."""

@@ -1,7 +1,6 @@
 """What names this patient: the values of the originals that must not be found in an output, in searchable form."""
 
 import re
-import struct
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -162,9 +161,9 @@ def identifiers_of(originals: Iterable[Dataset], extra: Iterable[str] = ()) -> I
 
 def _add_dataset(found: Identifiers, dataset: Dataset, seen: set[tuple[int, bytes, str]]) -> None:
     """seen: elements that are done, as they were encoded."""
-    charset = str(dataset.get("SpecificCharacterSet", ""))
+    charset = str(dataset.original_character_set)
     for tag in list(dataset.keys()):
-        raw = dataset.get_item(tag)
+        raw = dataset.get_item(tag, keep_deferred=True)
         undecoded = b""
         if isinstance(raw, RawDataElement):
             undecoded = raw.value or b""
@@ -180,8 +179,10 @@ def _add_dataset(found: Identifiers, dataset: Dataset, seen: set[tuple[int, byte
             continue
         try:
             element = dataset[tag]
-        except (ValueError, TypeError, KeyError, NotImplementedError, struct.error):
-            found.add_undecoded(undecoded)
+        except Exception:  # of a damaged value pydicom raises what its parts raise
+            if raw.VR == "PN":
+                found.add_name(undecoded.decode("latin-1"))
+                found.add_undecoded(undecoded)
             continue
         if element.VR == "SQ":
             for item in element.value:

@@ -62,10 +62,24 @@ def value_at_top(pieces: Iterable[Piece], tag: int) -> str:
     return ""
 
 
-def number(dataset: Dataset, keyword: str, default: int = 0) -> int:
-    """An element of one number; default where it is absent, empty or no such thing."""
+def value_of(dataset: Dataset, keyword: str) -> object:
+    """A top-level element's value; None where it is absent, empty or damaged."""
     try:
-        return int(dataset.get(keyword) or default)
+        value = dataset.get(keyword)
+    except Exception:  # of a damaged value pydicom raises what its parts raise
+        return None
+    return None if value == "" else value
+
+
+def text(dataset: Dataset, keyword: str) -> str:
+    value = value_of(dataset, keyword)
+    return "" if value is None else str(value)
+
+
+def number(dataset: Dataset, keyword: str, default: int = 0) -> int:
+    """default where there is not exactly one number."""
+    try:
+        return int(value_of(dataset, keyword) or default)
     except (ValueError, TypeError, OverflowError):
         return default
 

@@ -2,14 +2,14 @@
 
 import warnings
 from collections.abc import Iterator
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from .instance_checks import number
+from .instance_checks import number, text, value_of
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _GEOMETRY = (
@@ -44,17 +44,15 @@ def frames_of(dataset: Dataset, indices: list[int] | None = None, colour: bool =
 
 
 def _check_size(dataset: Dataset) -> None:
-    try:
-        rows, columns, samples = int(dataset.Rows), int(dataset.Columns), int(dataset.get("SamplesPerPixel") or 1)
-        frames, bits = int(dataset.get("NumberOfFrames") or 1), int(dataset.BitsAllocated)
-        native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
-    except (AttributeError, TypeError, ValueError):
-        raise NotDecodable from None
-    frame = rows * columns * samples * bits
-    if not frame or frames < 1 or frame > _FRAME_LIMIT * 8:
+    shape = [number(dataset, keyword) for keyword in ("Rows", "Columns", "BitsAllocated")]
+    frame = prod(shape) * number(dataset, "SamplesPerPixel", 1)
+    frames = number(dataset, "NumberOfFrames", 1)
+    if min(shape) < 1 or frames < 1 or not 0 < frame <= _FRAME_LIMIT * 8:
         raise NotDecodable
-    halved = dataset.get("PhotometricInterpretation") == "YBR_FULL_422"  # colour for every second pixel only
-    if native and len(dataset[pixel_keyword(dataset)].value) < ceil(frame * frames / (12 if halved else 8)):
+    halved = text(dataset, "PhotometricInterpretation") == "YBR_FULL_422"  # colour for every second pixel only
+    encoded = value_of(dataset, pixel_keyword(dataset))
+    native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    if encoded is None or (native and len(encoded) < ceil(frame * frames / (12 if halved else 8))):
         raise NotDecodable
 
 
@@ -73,7 +71,8 @@ def compare_pixels(original: Dataset, output: Dataset) -> tuple[str, str]:
         return "", ""
     if _meaning(original) != _meaning(output):
         return "PIXELS_CHANGED", ""
-    same_bytes = original[keyword].value == output[keyword].value
+    before, after = value_of(original, keyword), value_of(output, keyword)
+    same_bytes = before is not None and before == after
     if same_bytes and _same_encoding(original, output):
         return ("", "") if _decodes(output) else ("", "PIXELS_NOT_DECODABLE_HERE")
     if not _decodes(output):
@@ -88,14 +87,14 @@ def _meaning(dataset: Dataset) -> tuple:
     """What gives the numbers their meaning. Planar configuration and the names of colour spaces belong to the encoding,
     so they count only where the encoded bytes are compared."""
     keywords = [k for k in _GEOMETRY if k not in ("PlanarConfiguration", "PhotometricInterpretation")]
-    values = [str(dataset.get(keyword) or ("1" if keyword == "NumberOfFrames" else "")) for keyword in keywords]
-    return (*values, *(dataset[keyword].value if keyword in dataset else None for keyword in _PALETTE))
+    values = [text(dataset, keyword) or ("1" if keyword == "NumberOfFrames" else "") for keyword in keywords]
+    return (*values, *(text(dataset, keyword) for keyword in _PALETTE))
 
 
 def _same_encoding(original: Dataset, output: Dataset) -> bool:
     syntaxes = {original.file_meta.TransferSyntaxUID, output.file_meta.TransferSyntaxUID}
     named = [
-        (str(dataset.get("PlanarConfiguration", "")), str(dataset.get("PhotometricInterpretation", "")))
+        (text(dataset, "PlanarConfiguration"), text(dataset, "PhotometricInterpretation"))
         for dataset in (original, output)
     ]
     return (len(syntaxes) == 1 or syntaxes <= _LITTLE_ENDIAN) and named[0] == named[1]

@@ -1,12 +1,14 @@
 """The report as one self-contained page: what it shows is put together here, how it looks is report.html.j2."""
 
 import base64
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
+from pydicom.datadict import keyword_for_tag
 
 from ..errors import REASONS
 from .report_content import BatchReport
@@ -48,6 +50,19 @@ class LossGroup:
 
 
 @dataclass(frozen=True)
+class FindingGroup:
+    """The same finding in the instances of one study. element: name of the place's element, where it is one.
+    instances: 0 where it is of the whole study."""
+
+    study_key: str
+    check: str
+    reason: str
+    place: str
+    element: str
+    instances: int
+
+
+@dataclass(frozen=True)
 class ModalityCount:
     modality: str
     studies: int
@@ -86,7 +101,8 @@ def render_html(report: BatchReport) -> bytes:
         steps=_steps(totals),
         losses=_losses(report),
         modalities=_modalities(report),
-        findings=report.findings[:_FINDINGS_SHOWN],
+        findings=_finding_groups(report),
+        findings_shown=_FINDINGS_SHOWN,
         notes=Counter(note.reason for note in report.notes).items(),
         pictures=[(t, base64.b64encode(t.png).decode("ascii")) for t in report.thumbnails],
         reasons=REASONS,
@@ -184,6 +200,20 @@ def _losses(report: BatchReport) -> list[LossGroup]:
         LossGroup(what, reason, REASONS.get(reason, ""), sum(studies.values()), tuple(sorted(studies.items())))
         for (_, what, reason), studies in sorted(groups.items())
     ]
+
+
+def _finding_groups(report: BatchReport) -> list[FindingGroup]:
+    counts = Counter((f.study_key, f.check, f.reason, f.place) for f in report.findings)
+    whole = {(f.study_key, f.check, f.reason, f.place) for f in report.findings if not f.instance}
+    return [
+        FindingGroup(*group, _element_name(group[3]), 0 if group in whole else count)
+        for group, count in sorted(counts.items())
+    ]
+
+
+def _element_name(place: str) -> str:
+    tags = re.findall(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)", place)
+    return keyword_for_tag(int("".join(tags[-1]), 16)) if tags else ""
 
 
 def _modalities(report: BatchReport) -> list[ModalityCount]:

@@ -8,8 +8,8 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut
 
-from .instance_checks import number
-from .pixel_identity import NotDecodable, frames_of, pixel_keyword
+from .instance_checks import number, text
+from .pixel_identity import frames_of, pixel_keyword
 from .verdict import Thumbnail
 
 _SIDE = 256  # pixels
@@ -17,7 +17,7 @@ _SIDE = 256  # pixels
 
 def thumbnail_of(dataset: Dataset, study_key: str) -> Thumbnail | None:
     """The middle frame; None where there is nothing to see, or the file itself says that text is burned in."""
-    if pixel_keyword(dataset) != "PixelData" or dataset.get("BurnedInAnnotation") == "YES":
+    if pixel_keyword(dataset) != "PixelData" or text(dataset, "BurnedInAnnotation") == "YES":
         return None
     middle = number(dataset, "NumberOfFrames", 1) // 2
     try:
@@ -25,7 +25,7 @@ def thumbnail_of(dataset: Dataset, study_key: str) -> Thumbnail | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture = _as_bytes(frame, dataset)
-    except (NotDecodable, StopIteration, ValueError, TypeError, AttributeError, KeyError):
+    except Exception:  # a picture that cannot be made, for whatever reason, is left out
         return None
     if picture.max() == picture.min():
         return None
@@ -33,13 +33,13 @@ def thumbnail_of(dataset: Dataset, study_key: str) -> Thumbnail | None:
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
-    modality = str(dataset.get("Modality") or "")
+    modality = text(dataset, "Modality")
     return Thumbnail(study_key, str(dataset.SOPInstanceUID), modality, *image.size, file.getvalue())
 
 
 def _as_bytes(frame: np.ndarray, dataset: Dataset) -> np.ndarray:
     """(rows, columns) or (rows, columns, 3), uint8: brightness from the 1st to the 99.5th percentile."""
-    kind = str(dataset.get("PhotometricInterpretation") or "")
+    kind = text(dataset, "PhotometricInterpretation")
     if kind == "PALETTE COLOR":
         frame = apply_color_lut(frame, dataset)
     if frame.ndim == 3:

@@ -114,8 +114,8 @@ def _validate_instance(study: _Study, row: StagedInstance) -> None:
     study.findings += [Finding(task.study_key, instance, check, reason, place) for check, reason, place in problems]
     study.facts.append(_facts(task.study_key, instance, row, output, len(encoded)))
     if not problems and output is not None and pixel_keyword(output):
-        place_in_series = (str(output.get("SeriesInstanceUID")), checks.number(output, "InstanceNumber"), instance)
-        study.candidates[str(output.get("Modality") or "")].append((place_in_series, path))
+        place_in_series = (checks.text(output, "SeriesInstanceUID"), checks.number(output, "InstanceNumber"), instance)
+        study.candidates[checks.text(output, "Modality")].append((place_in_series, path))
 
 
 def _problems_alone(study: _Study, row: StagedInstance, pieces: list[Piece]) -> Iterator[tuple[str, str, str]]:
@@ -189,10 +189,10 @@ def _facts(key: str, instance: str, row: StagedInstance, output: FileDataset | N
         study_key=key,
         instance=instance,
         released_path=row.released_path,
-        modality=str(output.get("Modality") or ""),
+        modality=checks.text(output, "Modality"),
         sop_class=output.SOPClassUID.name,
         transfer_syntax=output.file_meta.TransferSyntaxUID.name,
-        manufacturer=str(output.get("Manufacturer") or ""),
+        manufacturer=checks.text(output, "Manufacturer"),
         rows=checks.number(output, "Rows") if pixels else 0,
         columns=checks.number(output, "Columns") if pixels else 0,
         frames=checks.number(output, "NumberOfFrames", 1) if pixels else 0,

@@ -10,8 +10,8 @@ from dicom_assets.storage.zones import Zones
 
 ROW = StudyRow("s1", "done", "", 1, 10, received=10, deidentified=9, quarantined=1, released=9)
 STAGED = StagedInstance(
-    "a.dcm", "00", "", "b.dcm", "P/1/2/b.dcm", "11", "CT", "1.2", "0012345", "P", ("PatientName",), (("1.2", "2.25.1"),),
-    ("SOPInstanceUID",), "digest", "key",
+    "a.dcm", "00", "", "b.dcm", "P/1/2/b.dcm", "11", "CT", "1.2", "0012345", "P", ("PatientName",),
+    (("1.2", "2.25.1"),), ("SOPInstanceUID",), "digest", "key",
 )  # fmt: skip
 
 

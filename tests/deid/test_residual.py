@@ -1,0 +1,228 @@
+"""Whatever way a value of the patient is written and wherever it stands it is found; what only looks like it is not."""
+
+import io
+import struct
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread, uid
+from pydicom.data import get_charset_files, get_testdata_file
+from pydicom.dataset import FileMetaDataset
+from pydicom.sequence import Sequence
+
+from dicom_assets.deid.residual import find_in_text, find_residuals, identifiers_of, pieces_of
+from dicom_assets.deid.residual_text import dates_in, folded, ordinary_words
+
+OLD_UID = "1.2.276.0.99999.1.20240117.3"
+
+
+def original(**changes):
+    ds = Dataset()
+    ds.SpecificCharacterSet = "ISO_IR 192"
+    ds.PatientName, ds.PatientID, ds.PatientBirthDate = "Vandermolen^Isidora", "0012345", "19610823"
+    ds.ReferringPhysicianName, ds.AccessionNumber, ds.StudyDate = "Brown^May", "ACC-778812", "20240117"
+    ds.PatientAddress, ds.InstitutionName = "Quellgasse 14^98765 Nirgendheim", "Klinikum Nirgendheim"
+    ds.PatientTelephoneNumbers, ds.StudyInstanceUID = "+49 999 7654321", OLD_UID
+    for keyword, value in changes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def output(syntax=uid.ExplicitVRLittleEndian, preamble=bytes(128), **values):
+    ds = Dataset()
+    ds.SOPClassUID, ds.SOPInstanceUID = uid.CTImageStorage, "2.25.99"
+    for keyword, value in values.items():
+        setattr(ds, keyword, value)
+    ds.file_meta, ds.preamble = FileMetaDataset(), preamble
+    ds.file_meta.TransferSyntaxUID = syntax
+    file = io.BytesIO()
+    ds.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+IDENTIFIERS = identifiers_of([original()])
+
+WRITTEN = {
+    "whole name": ("Isidora Vandermolen", "name"),
+    "a part": ("seen VANDERMOLEN today", "name"),
+    "inside a word": ("xvandermolen2", "name"),
+    "ordinary parts as a whole": ("May  Brown, MD", "name"),
+    "joined": ("MayBrown", "name"),
+    "ID": ("MRN:0012345", "identifier"),
+    "ID without zeros": ("no. 12345.", "identifier"),
+    "ID next to letters": ("PAT0012345x", "identifier"),
+    "accession": ("acc 778812", "identifier"),
+    "accession joined": ("ACC778812", "identifier"),
+    "address": ("98765 nirgendheim", "contact"),
+    "institution": ("KLINIKUM NIRGENDHEIM", "contact"),
+    "telephone": ("(+49) 999-7654321", "contact"),
+    "telephone joined": ("499997654321", "identifier"),
+    "UID": (f"from {OLD_UID}", "uid"),
+    "UID continued": (f"{OLD_UID}.7", "uid"),
+}
+
+
+@pytest.mark.parametrize("text, kind", WRITTEN.values(), ids=WRITTEN.keys())
+def test_a_value_is_found_however_it_is_written(text, kind):
+    assert kind in find_in_text(text, IDENTIFIERS)
+
+
+DATES = """19610823 1961-08-23 1961/08/23 1961.08.23 23.08.1961 23.8.1961 08/23/1961 8/23/1961 23/08/1961 23-08-1961
+23.08.61 08/23/61 23081961 19610823101500 DOB19610823T10"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *DATES.split(),
+        "23 August 1961",
+        "August 23, 1961",
+        "23-AUG-1961",
+        "Aug 23rd 1961",
+        "23. aout 1961",
+        "23 de agosto de 1961",
+    ],
+)
+def test_a_date_is_found_however_it_is_written(text):
+    assert find_in_text(f"on {text.replace('aout', 'août')} at", IDENTIFIERS) == ["date"]
+
+
+HARMLESS = {
+    "ordinary part": "a brown stain in may",
+    "short part of a word": "isidor",
+    "digits in a UID": "2.25.19610823.12345",
+    "digits in a longer number": "9912345",
+    "digits before a decimal point": "12345.5",
+    "year alone": "1961",
+    "another date": "24.08.1961",
+    "dummy date": "19000101",
+    "another UID with the same root": "1.2.276.0.99999.1.20240117.33",
+    "numbers of a vector": r"23\8\1961",
+}
+
+
+@pytest.mark.parametrize("text", HARMLESS.values(), ids=HARMLESS.keys())
+def test_what_only_looks_like_it_is_no_hit(text):
+    assert find_in_text(text, IDENTIFIERS) == []
+
+
+def nested(depth):
+    item = Dataset()
+    item.CodeMeaning = "of Isidora"
+    for _ in range(depth):
+        outer = Dataset()
+        outer.ConceptCodeSequence = Sequence([item])
+        item = outer
+    return item.ConceptCodeSequence
+
+
+SYNTAXES = [
+    uid.ExplicitVRLittleEndian,
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.DeflatedExplicitVRLittleEndian,
+]
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda syntax: syntax.name)
+def test_it_is_found_at_any_depth_in_any_syntax(syntax):
+    (hit,) = find_residuals(output(syntax, ConceptCodeSequence=nested(3)), IDENTIFIERS)
+    assert hit.place == "(0040,A168)[0].(0040,A168)[0].(0040,A168)[0].(0008,0104)" and hit.kind == "name"
+
+
+def test_nesting_without_end_is_searched_as_bytes():
+    encoded = output() + struct.pack("<HH2sHL", 0x0040, 0xA730, b"SQ", 0, 0xFFFFFFFF)
+    encoded += (
+        struct.pack("<HHL", 0xFFFE, 0xE000, 0xFFFFFFFF) + struct.pack("<HH2sHL", 0x0040, 0xA730, b"SQ", 0, 0xFFFFFFFF)
+    ) * 5000
+    assert [hit.kind for hit in find_residuals(encoded + b" Vandermolen ", IDENTIFIERS)] == ["name"]
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be", "latin-1"])
+@pytest.mark.parametrize("name", ["Vandermolen", "Müllenbrück"])
+def test_it_is_found_in_bytes_of_any_encoding(name, codec):
+    identifiers = identifiers_of([original(PatientName=f"{name}^Isidora")])
+    encoded = output(EncapsulatedDocument=b"\x01\x02" + name.encode(codec) + b"\x03\x04")
+    assert [(hit.kind, hit.place) for hit in find_residuals(encoded, identifiers)] == [("name", "(0042,0011)")]
+
+
+@pytest.mark.parametrize("path", get_charset_files("chr*.dcm"), ids=lambda path: path.rsplit("/", 1)[-1])
+def test_names_are_found_in_every_character_set(path):
+    """As they are, and as text of another element in UTF-8."""
+    ds = dcmread(path)
+    identifiers = identifiers_of([ds])
+    encoded = Path(path).read_bytes()
+    kinds = {hit.kind for hit in find_residuals(encoded, identifiers) if "(0010,0010)" in hit.place}
+    assert "name" in kinds or not str(ds.get("PatientName", ""))
+
+
+def test_a_name_of_another_script_is_found_as_text():
+    identifiers = identifiers_of([original(PatientName="Yamada^Tarou=山田^太郎=やまだ^たろう")])
+    for text in ("山田太郎", "山田 太郎", "やまだ^たろう", "YAMADA"):
+        encoded = output(SpecificCharacterSet="ISO_IR 192", SeriesDescription=f"for {text}")
+        assert find_residuals(encoded, identifiers), text
+
+
+PLACES = {
+    "preamble": (output(preamble=b"II*\0Vandermolen".ljust(128, b"\0")), "preamble"),
+    "after the data set": (output() + b"19610823", "after the data set"),
+    "no file": (b"Isidora", "not a Part 10 file"),
+    "after the pixels": (output(DataSetTrailingPadding=b"Vandermolen\0"), "(FFFC,FFFC)"),
+}
+
+
+@pytest.mark.parametrize("encoded, place", PLACES.values(), ids=PLACES.keys())
+def test_it_is_found_outside_of_the_data_set(encoded, place):
+    assert {hit.place for hit in find_residuals(encoded, IDENTIFIERS)} == {place}
+
+
+def test_what_the_profile_keeps_is_masked_at_that_element_only():
+    encoded = output(StudyDate="20240117", SeriesDescription="of 20240117")
+    kept = frozenset({0x00080020})
+    assert [hit.place for hit in find_residuals(encoded, IDENTIFIERS, kept)] == ["(0008,103E)"]
+
+
+def test_pixels_are_not_searched():
+    ds = {"PixelData": b"Vandermolen\0", "BitsAllocated": 8, "PixelRepresentation": 0}
+    assert find_residuals(output(**ds), IDENTIFIERS) == []
+
+
+def test_a_short_id_counts_as_a_whole_value_only():
+    identifiers = identifiers_of([original(PatientID="A12")])
+    assert find_residuals(output(SeriesDescription="A12"), identifiers)
+    assert not find_residuals(output(SeriesDescription="level A12 left"), identifiers)
+
+
+def test_an_id_of_few_digits_may_be_a_measurement():
+    encoded = output(Exposure="12345", TubeAngle=1.5)
+    assert find_residuals(encoded, IDENTIFIERS) == []
+
+
+def test_more_ids_of_the_request_count():
+    identifiers = identifiers_of([original()], ["1.2.276.0.99999.77.12", "COHORT-7"])
+    assert find_in_text("cohort 7 in 1.2.276.0.99999.77.12", identifiers) == ["identifier", "uid"]
+
+
+def test_kinds_of_objects_are_no_identifiers():
+    ds = original(SOPClassUID="1.3.12.2.1107.5.9.1.77.1")
+    assert "1.3.12.2.1107.5.9.1.77.1" not in identifiers_of([ds]).uids
+
+
+def test_every_byte_but_the_pixels_is_in_a_piece():
+    encoded = Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    pieces = pieces_of(encoded)
+    assert {piece.zone for piece in pieces} == {"preamble", "file meta", ""}
+    headers = sum(12 if piece.vr in ("OB", "OW", "UN", "SQ", "UT") else 8 for piece in pieces if piece.tag)
+    items = 16  # two items of the one sequence
+    values = sum(len(piece.value) for piece in pieces)
+    assert values + headers + items + 4 + 32768 == len(encoded)
+
+
+def test_ordinary_words_are_those_of_the_standard():
+    assert {"chest", "brown", "contrast"} <= ordinary_words()
+    assert not {"vandermolen", "schmidt"} & ordinary_words()
+
+
+def test_folding_leaves_what_matters():
+    assert folded("Müller-José^山田 Straße") == " muller jose 山田 strasse "
+    assert dates_in("no date 99.99.2020") == set()

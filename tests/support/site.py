@@ -1,0 +1,134 @@
+"""A site: two data roots, a key, a Dagster home, and the command line run as a user would, in its own process."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dicom_assets.demo.corpus import Corpus
+from dicom_assets.settings import DEFAULTS
+from dicom_assets.storage.zones import Zones
+
+REPOSITORY = Path(__file__).parent.parent.parent
+_SECONDS = 240
+
+
+@dataclass
+class Site:
+    """folder: where all of it lies. variables: the settings beyond the roots."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)  #: stdout and stderr of every command
+
+    @property
+    def zones(self) -> Zones:
+        return Zones(self.folder / "restricted", self.folder / "released")
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.folder / "dagster_home"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if name not in DEFAULTS}
+        return own | {
+            "DICOM_RESTRICTED_ROOT": str(self.zones.restricted),
+            "DICOM_RELEASED_ROOT": str(self.zones.released),
+            "DICOM_PSEUDONYM_KEY_FILE": str(self.folder / "keys" / "pseudonym.key"),
+            "DAGSTER_HOME": str(self.dagster_home),
+            **self.variables,
+        }
+
+    def use(self, port: int, ae_title: str, **more: str) -> None:
+        """Point the settings at an archive on loopback."""
+        self.variables |= {
+            "DICOM_PACS_HOST": "127.0.0.1",
+            "DICOM_PACS_PORT": str(port),
+            "DICOM_PACS_AE_TITLE": ae_title,
+            **more,
+        }
+
+    def command(self, *arguments: object) -> list[str]:
+        return [sys.executable, "-m", "dicom_assets.cli", *map(str, arguments)]
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess:
+        """`dicom-assets ARGUMENTS`, with what it said."""
+        return self._run(self.command(*arguments), self.folder)
+
+    def dagster(self, *arguments: object) -> subprocess.CompletedProcess:
+        """`dagster ARGUMENTS` in the repository's folder, where [tool.dagster] is."""
+        return self._run([str(Path(sys.executable).parent / "dagster"), *map(str, arguments)], REPOSITORY)
+
+    def _run(self, command: Sequence[str], folder: Path) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            command, cwd=folder, env=self.environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
+        self.said += [done.stdout, done.stderr]
+        return done
+
+    def start(self, *arguments: object) -> subprocess.Popen:
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def plan(self, rows: Iterable[Sequence[str]], header: str = "StudyInstanceUID") -> str:
+        """The batch key of a cohort file with these rows."""
+        cohort = self.folder / "cohort.csv"
+        cohort.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n", encoding="utf-8")
+        done = self.run("plan", cohort)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def plan_all(self, corpus: Corpus) -> str:
+        return self.plan([[study.study_instance_uid] for study in corpus.studies])
+
+    def ledger(self, batch: str) -> list[dict]:
+        done = self.run("ledger", batch, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def released_files(self) -> list[Path]:
+        return sorted(self.zones.released.rglob("*.dcm"))
+
+
+def totals(rows: Iterable[dict]) -> dict[str, int]:
+    names = ("found", "expected", "received", "missing", "deidentified", "quarantined", "released", "withheld")
+    rows = list(rows)
+    return {name: sum(row[name] or 0 for row in rows) for name in names}
+
+
+def adds_up(rows: Iterable[dict]) -> bool:
+    return all(
+        row["expected"] == row["received"] + row["missing"]
+        and row["received"] == row["deidentified"] + row["quarantined"]
+        and row["deidentified"] == row["released"] + row["withheld"]
+        for row in rows
+    )
+
+
+def snapshot(root: Path, *, with_times: bool = False) -> dict[str, tuple]:
+    """Path below root -> digest (and inode and time of change) of every file."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and path.suffix != ".lock":
+            status = path.stat()
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[str(path.relative_to(root))] = (
+                (digest, status.st_ino, status.st_mtime_ns) if with_times else (digest,)
+            )
+    return found
+
+
+def may_show_text(corpus: Corpus) -> int:
+    """Instances that triage keeps back, by what the generator says of them."""
+    return sum(one.shows_text or one.modality in ("US", "OT") for one in corpus.instances)
