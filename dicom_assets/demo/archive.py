@@ -13,6 +13,7 @@ from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
+from ..pacs.sockets import answer_at_once
 from ..storage.atomic import make_folder, write_file
 from .answers import responses, selected
 from .contexts import accepted_transfer_syntaxes, query_level, query_models, storage_sop_classes
@@ -65,6 +66,7 @@ class EmbeddedArchive:
             self._add(path)
         self._entity = self._application_entity()
         handlers = [
+            (evt.EVT_CONN_OPEN, lambda event: answer_at_once(event.assoc)),
             (evt.EVT_C_ECHO, self.handle_echo),
             (evt.EVT_C_FIND, self.handle_find),
             (evt.EVT_C_GET, self.handle_get),
@@ -110,7 +112,10 @@ class EmbeddedArchive:
         entries = self.chosen(event) or []
         mover = {"originator_aet": event.assoc.requestor.ae_title}
         hook = functools.partial(_send_files_as_they_are, **mover)
-        handlers = [(evt.EVT_ACCEPTED, lambda accepted: hook(accepted.assoc))]
+        handlers = [
+            (evt.EVT_CONN_OPEN, lambda opened: answer_at_once(opened.assoc)),
+            (evt.EVT_ACCEPTED, lambda accepted: hook(accepted.assoc)),
+        ]
         contexts = _contexts_for(entries) or [build_context("1.2.840.10008.1.1")]
         yield *destination, {"contexts": contexts, "evt_handlers": handlers, "max_pdu": _MAXIMUM_PDU_SIZE}
         yield from self.suboperations(event)

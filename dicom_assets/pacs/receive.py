@@ -18,7 +18,7 @@ from .archive import Archive
 from .association import MAXIMUM_PDU_LENGTH
 from .contexts import ALL_SYNTAXES, STORAGE_CLASSES
 from .intake import Intake
-from .watch import cut, limit_reads
+from .sockets import answer_at_once, cut, limit_reads
 
 #: Associations at a time; archives send over a few at most, and one that hangs must not shut out the others.
 _MAXIMUM_ASSOCIATIONS = 25
@@ -40,6 +40,11 @@ class Receiver:
         return not self.associations()
 
 
+def _prepare(association: Association, seconds: float) -> None:
+    answer_at_once(association)
+    limit_reads(association, seconds)
+
+
 @contextmanager
 def open_receiver(
     archive: Archive, intake: Intake, sop_classes: Iterable[str] = (), moved: Callable[[], None] = lambda: None
@@ -56,7 +61,7 @@ def open_receiver(
     # Between two instances an archive may fetch from slow storage: as patient as the C-MOVE itself.
     ae.network_timeout = archive.timeouts.first_response + archive.timeouts.stall
     handlers = [
-        (evt.EVT_CONN_OPEN, lambda event: limit_reads(event.assoc, archive.timeouts.stall)),
+        (evt.EVT_CONN_OPEN, lambda event: _prepare(event.assoc, archive.timeouts.stall)),
         (evt.EVT_REQUESTED, _take_first_syntaxes),
         (evt.EVT_DATA_RECV, lambda _event: moved()),
         (evt.EVT_C_STORE, intake.handle),

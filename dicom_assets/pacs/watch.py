@@ -1,14 +1,14 @@
 """Ends an association on which nothing moves. Progress is bytes received, so that one large instance is no stall."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from pynetdicom import evt
 
 from .archive import Timeouts
+from .sockets import answer_at_once, cut, limit_reads
 
 #: Seconds between two looks at the clock.
 _TICK = 0.05
@@ -79,6 +79,7 @@ class Watch:
     def _on_connection(self, event: evt.Event) -> None:
         self.connected = True
         self._association = event.assoc
+        answer_at_once(event.assoc)
         limit_reads(event.assoc, self._timeouts.stall)
         threading.Thread(target=self._run, name="association-watch", daemon=True).start()
 
@@ -94,15 +95,3 @@ class Watch:
                 if not self._closed.wait(_GRACE):
                     cut(self._association)
                 return
-
-
-def limit_reads(association: object, seconds: float) -> None:
-    """pynetdicom reads a PDU to its end without any timeout: a peer that stops in the middle would hold its thread."""
-    with suppress(OSError, AttributeError):
-        association.dul.socket.socket.settimeout(seconds)
-
-
-def cut(association: object) -> None:
-    """End the TCP connection at once, whatever the association's threads are doing."""
-    with suppress(OSError, AttributeError):
-        association.dul.socket.socket.shutdown(socket.SHUT_RDWR)

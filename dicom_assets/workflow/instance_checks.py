@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import UID
 
 from ..deid.residual import Piece
 
@@ -38,7 +39,6 @@ _DUMMIES = re.compile(
     r"(anon(ymous|ymized)?|unknown|removed|dummy|none|no ?name|other|o|x+|0*y?|0*1?9?0*10?1|19000101\d*|00010101\d*)",
     re.IGNORECASE,
 )
-_ALWAYS_PRESENT = (0x00080016, 0x00080018)
 _IDENTITY_REMOVED = 0x00120062
 
 
@@ -50,8 +50,9 @@ def read_file(encoded: bytes) -> FileDataset | None:
             dataset = dcmread(io.BytesIO(encoded))
         except Exception:  # pydicom raises what its parts raise (struct.error, zlib.error, RecursionError ...)
             return None
-    complete = all(tag in dataset for tag in _ALWAYS_PRESENT) and "TransferSyntaxUID" in dataset.file_meta
-    return dataset if complete else None
+    naming = [value_of(dataset, "SOPClassUID"), value_of(dataset, "SOPInstanceUID")]
+    naming.append(value_of(dataset.file_meta, "TransferSyntaxUID"))
+    return dataset if all(isinstance(uid, UID) for uid in naming) else None
 
 
 def value_at_top(pieces: Iterable[Piece], tag: int) -> str:

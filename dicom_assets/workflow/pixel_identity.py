@@ -51,7 +51,8 @@ def _check_size(dataset: Dataset) -> None:
         raise NotDecodable
     halved = text(dataset, "PhotometricInterpretation") == "YBR_FULL_422"  # colour for every second pixel only
     encoded = value_of(dataset, pixel_keyword(dataset))
-    native = not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    syntax = dataset.file_meta.TransferSyntaxUID
+    native = not syntax.is_private and syntax.is_transfer_syntax and not syntax.is_encapsulated
     if encoded is None or (native and len(encoded) < ceil(frame * frames / (12 if halved else 8))):
         raise NotDecodable
 
