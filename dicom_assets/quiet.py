@@ -6,15 +6,14 @@ import sys
 import warnings
 
 _QUOTING_LIBRARIES = ("pydicom", "pynetdicom", "pylibjpeg")
+#: Where dagster logs the exceptions that it redacts elsewhere, in full; ours reach the user by their code.
+_REDACTED_ERRORS = "dagster.redacted_errors"
 
 
 def silence_libraries() -> None:
     """Called first in every process: command line, Dagster code location, pool worker, archive of the demo."""
     for name in _QUOTING_LIBRARIES:
-        logger = logging.getLogger(name)
-        logger.handlers = [logging.NullHandler()]
-        logger.propagate = False
-        logger.setLevel(logging.CRITICAL + 1)
+        _silence(name)
         warnings.filterwarnings("ignore", module=name)
     from pynetdicom import _config as pynetdicom_config
 
@@ -23,10 +22,18 @@ def silence_libraries() -> None:
     pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
 
 
+def _silence(name: str) -> None:
+    logger = logging.getLogger(name)
+    logger.handlers = [logging.NullHandler()]
+    logger.propagate = False
+    logger.setLevel(logging.CRITICAL + 1)
+
+
 def protect_process() -> None:
     """Also for a process that runs user code of Dagster: exception texts are replaced in its event log."""
     os.environ.setdefault("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    _silence(_REDACTED_ERRORS)
     silence_libraries()
 
 

@@ -11,13 +11,10 @@ from ..workflow.map import map_batch
 from ..workflow.release import validate_and_release
 from ..workflow.resolve import resolve_studies
 from ..workflow.retrieve import retrieve_studies
-from .failures import coded_failures
+from .failures import ARCHIVE_DOWN, coded_failures
 from .metadata import study_metadata
 from .partitions import study_batches
 from .resources import DeidResource, PacsResource, StorageResource, job_from
-
-#: The archive is down: minutes. Associations have retries of their own (seconds), crashed runs those of the instance.
-_ARCHIVE_DOWN = dg.RetryPolicy(max_retries=1, delay=15, backoff=dg.Backoff.EXPONENTIAL)
 
 #: At most so many assets that talk to the archive run at a time, over all machines: see dagster.yaml.
 PACS_POOL = "pacs"
@@ -28,14 +25,14 @@ def _stage(
     context: dg.AssetExecutionContext,
     job: tuple[StorageResource, PacsResource, DeidResource, Progress],
 ) -> dg.MaterializeResult:
-    with coded_failures():
+    with coded_failures(context):
         return dg.MaterializeResult(metadata=study_metadata(run(job_from(*job), context.partition_key)))
 
 
 @dg.asset(
     partitions_def=study_batches,
     pool=PACS_POOL,
-    retry_policy=_ARCHIVE_DOWN,
+    retry_policy=ARCHIVE_DOWN,
     group_name="extraction",
     kinds={"dicom"},
 )
@@ -55,7 +52,7 @@ def pacs_studies(
     partitions_def=study_batches,
     deps=[pacs_studies],
     pool=PACS_POOL,
-    retry_policy=_ARCHIVE_DOWN,
+    retry_policy=ARCHIVE_DOWN,
     group_name="extraction",
     kinds={"dicom"},
 )

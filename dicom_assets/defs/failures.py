@@ -8,16 +8,28 @@ import dagster as dg
 from ..errors import DicomAssetsError, RetryLater
 from ..quiet import describe_bug
 
+#: Errors of the archive's side, which may be over in a minute; a full disk is not.
+_OF_THE_ARCHIVE = ("PACS_", "RECEIVER_")
+
+#: The archive is down: minutes. Associations have retries of their own (seconds), crashed runs those of the instance.
+ARCHIVE_DOWN = dg.RetryPolicy(max_retries=1, delay=15)
+
 
 @contextmanager
-def coded_failures() -> Iterator[None]:
-    """Every error becomes a dg.Failure; only RetryLater may be retried."""
+def coded_failures(context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
+    """Every error becomes a dg.Failure. context: of an asset with the retry policy ARCHIVE_DOWN, or none.
+
+    Dagster drops the description of a failure that it has retried to the end, so that the last one is not for retry."""
     try:
         yield
     except DicomAssetsError as error:
-        failure = dg.Failure(description=str(error), allow_retries=isinstance(error, RetryLater))
+        retried = isinstance(error, RetryLater) and error.code.startswith(_OF_THE_ARCHIVE)
+        retried = retried and context is not None and context.retry_number < ARCHIVE_DOWN.max_retries
+        failure = dg.Failure(description=str(error), allow_retries=retried)
     except Exception as error:
         failure = dg.Failure(description=f"INTERNAL_ERROR: {describe_bug(error)}", allow_retries=False)
     else:
         return
+    if context is not None:
+        context.log.error(failure.description)
     raise failure  # outside of the handlers, so that no foreign exception is attached
