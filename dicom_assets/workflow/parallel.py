@@ -1,7 +1,10 @@
 """One process pool over studies: the only place where work is spread over cores."""
 
 import multiprocessing
+import os
 import resource
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -55,7 +58,7 @@ def _run(
         return {}
     outcomes = {}
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(),)) as pool:
         futures: dict[Future, int] = {}
         for number, task in tasks.items():
             try:
@@ -73,9 +76,17 @@ def _run(
     return outcomes
 
 
-def _start_worker() -> None:
+def _start_worker(parent: int) -> None:
     silence_libraries()
     resource.setrlimit(resource.RLIMIT_AS, (_WORKER_MEMORY, _WORKER_MEMORY))
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A worker whose parent was killed must not go on writing beside the run that takes over."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _guarded(fn: Callable[[Task], Result], task: Task) -> tuple[Result | None, str, str]:

@@ -1,9 +1,8 @@
 """Killed, failed, interrupted: running again does what is left and ends in the same bytes; no name escapes."""
 
-import os
 import random
-import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -13,6 +12,7 @@ from dicom_assets.definitions import build_defs
 from dicom_assets.defs.instance import open_instance, run_batch
 from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.corpus import Corpus
+from dicom_assets.storage.mapping import read_part
 from tests.support.faulty_archive import AbortsInTheMiddle, DropsEveryNth, HoldsBack, RefusesAll, SendsNothing
 from tests.support.search import hits_below, pattern_of
 from tests.support.site import Site, adds_up, snapshot, totals
@@ -33,7 +33,7 @@ def test_an_instance_that_was_held_back_is_missed_withheld_and_asked_for_alone(s
         assert not site.released_files()
         before = snapshot(site.zones.raw(batch, row["study_key"]), with_times=True)
         archive.release()
-        done = site.dagster("asset", "materialize", "--select", "*", "--partition", batch)
+        done = site.materialize(batch)
         assert done.returncode == 0, done.stderr[-2000:]
     (row,) = site.ledger(batch)
     assert (row["state"], row["missing"], row["released"]) == ("done", 0, count)
@@ -86,11 +86,6 @@ def test_a_study_that_fails_leaves_its_row_and_the_others_go_on(site: Site, corp
     assert (rows[0]["state"], rows[0]["released"]) == ("done", len(second.instances))
 
 
-def kill_group(process) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
 def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_bytes(
     tmp_path: Path, corpus: Corpus, archive: EmbeddedArchive
 ) -> None:
@@ -106,16 +101,16 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_bytes(
     key.chmod(0o600)
     assert disturbed.plan_all(corpus) == batch
     moments = random.Random(7)
-    kills = 0
-    for moment in (3, 5, 7, 9, 11, 13):
+    for sign in ("raw/**/*", "raw/**/manifest.parquet", "staging/**/*", "mapping/*.parquet", "../released/**/*.dcm"):
         process = disturbed.start("run", batch)
-        time.sleep(moment + moments.random())
-        kills += process.poll() is None
-        kill_group(process)
+        _wait_until(lambda sign=sign: any(disturbed.zones.restricted.glob(sign)))
+        time.sleep(moments.random() * 0.4)
+        assert process.poll() is None, "it was to be killed while at work"
+        process.kill()
+        process.wait()
         # after any crash: whatever is released has its mapping row
-        mapped = set(_mapped(disturbed, batch))
+        mapped = set(read_part(disturbed.zones, batch)["Anonymized Filename"])
         assert {str(path.relative_to(disturbed.zones.released)) for path in disturbed.released_files()} <= mapped
-    assert kills >= 3
     assert disturbed.run("run", batch).returncode == 3
     assert snapshot(disturbed.zones.released) == snapshot(undisturbed.zones.released)
     names = {"raw", "staging", "mapping", "ledger", "quarantine"}
@@ -123,10 +118,11 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_bytes(
         assert snapshot(disturbed.zones.restricted / name) == snapshot(undisturbed.zones.restricted / name), name
 
 
-def _mapped(site: Site, batch: str) -> list[str]:
-    from dicom_assets.storage.mapping import read_part
-
-    return list(read_part(site.zones, batch)["Anonymized Filename"])
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_nothing_identifying_is_found_outside_restricted_even_after_a_crash(
