@@ -33,7 +33,7 @@ def _stage(
     partitions_def=study_batches,
     pool=PACS_POOL,
     retry_policy=ARCHIVE_DOWN,
-    group_name="extraction",
+    group_name="studies",
     kinds={"dicom"},
 )
 def pacs_studies(
@@ -53,7 +53,7 @@ def pacs_studies(
     deps=[pacs_studies],
     pool=PACS_POOL,
     retry_policy=ARCHIVE_DOWN,
-    group_name="extraction",
+    group_name="studies",
     kinds={"dicom"},
 )
 def raw_dicom(
@@ -68,7 +68,7 @@ def raw_dicom(
     return _stage(retrieve_studies, context, (storage, pacs, deid, progress))
 
 
-@dg.asset(partitions_def=study_batches, deps=[raw_dicom], group_name="deidentification", kinds={"dicom"})
+@dg.asset(partitions_def=study_batches, deps=[raw_dicom], group_name="studies", kinds={"dicom"})
 def anonymized_dicom(
     context: dg.AssetExecutionContext,
     storage: StorageResource,
@@ -81,7 +81,7 @@ def anonymized_dicom(
     return _stage(deidentify_studies, context, (storage, pacs, deid, progress))
 
 
-@dg.asset(partitions_def=study_batches, deps=[anonymized_dicom], group_name="deidentification", kinds={"parquet"})
+@dg.asset(partitions_def=study_batches, deps=[anonymized_dicom], group_name="studies", kinds={"parquet"})
 def mapping_table(
     context: dg.AssetExecutionContext,
     storage: StorageResource,
@@ -93,7 +93,7 @@ def mapping_table(
     return _stage(map_batch, context, (storage, pacs, deid, progress))
 
 
-@dg.asset(partitions_def=study_batches, deps=[mapping_table], group_name="release", kinds={"html"})
+@dg.asset(partitions_def=study_batches, deps=[mapping_table], group_name="studies", kinds={"html"})
 def validation_report(
     context: dg.AssetExecutionContext,
     storage: StorageResource,

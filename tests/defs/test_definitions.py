@@ -1,0 +1,61 @@
+"""What Dagster is given, by name: a change here is a change of the public face."""
+
+import itertools
+from pathlib import Path
+
+import dagster as dg
+
+from dicom_assets.definitions import build_defs
+from tests.support.site import REPOSITORY
+
+ASSETS = ["pacs_studies", "raw_dicom", "anonymized_dicom", "mapping_table", "validation_report"]
+
+
+def test_the_five_assets_stand_in_a_line_and_share_one_partitioning() -> None:
+    graph = build_defs().resolve_asset_graph()
+    assert [key.to_user_string() for key in graph.toposorted_asset_keys] == ASSETS
+    for before, after in itertools.pairwise(ASSETS):
+        assert graph.get(dg.AssetKey(after)).parent_keys == {dg.AssetKey(before)}
+    assert {graph.get(dg.AssetKey(name)).partitions_def.name for name in ASSETS} == {"study_batch"}
+    assert all(graph.get(dg.AssetKey(name)).description for name in ASSETS)
+
+
+def test_the_checks_are_statements_and_only_the_ledger_blocks() -> None:
+    graph = build_defs().resolve_asset_graph()
+    checks = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
+    assert checks == {
+        ("pacs_studies", "every_study_found"),
+        ("raw_dicom", "every_instance_received"),
+        *((asset, "ledger_adds_up") for asset in ASSETS),
+        *(
+            ("validation_report", name)
+            for name in (
+                "file_opens", "mapping_is_one_to_one", "no_identifiers_in_standard_tags", "no_private_elements",
+                "no_residual_identifiers", "pixels_are_intact", "uids_are_consistent",
+            )
+        ),
+    }  # fmt: skip
+    for key in graph.asset_check_keys:
+        check = graph.get(key)
+        assert check.blocking == (key.name == "ledger_adds_up")
+        assert check.description
+        assert check.partitions_def.name == "study_batch"
+
+
+def test_jobs_sensor_and_schedule_have_their_names() -> None:
+    repository = build_defs().get_repository_def()
+    assert {"extract_batch", "plan_nightly"} <= {job.name for job in repository.get_all_jobs()}
+    assert [sensor.name for sensor in repository.sensor_defs] == ["batch_requests"]
+    (schedule,) = repository.schedule_defs
+    assert (schedule.name, schedule.default_status) == ("nightly", dg.DefaultScheduleStatus.STOPPED)
+
+
+def test_archive_assets_share_the_pool() -> None:
+    nodes = {node.name: node for definition in build_defs().assets for node in [definition.op]}
+    assert {name for name, op in nodes.items() if op.pool == "pacs"} == {"pacs_studies", "raw_dicom"}
+
+
+def test_the_instance_that_the_command_line_makes_is_the_repositorys() -> None:
+    ours = (REPOSITORY / "dagster_home" / "dagster.yaml").read_bytes()
+    assert ours == (Path(REPOSITORY) / "dicom_assets" / "defs" / "dagster.yaml").read_bytes()
+    assert b"NoOpComputeLogManager" in ours
