@@ -54,7 +54,7 @@ def resolve(code: str, attribute_type: str) -> Action:
     if "U" in choices:  # X/Z/U*: a sequence of references, kept with new UIDs
         return Action.UID
     wanted = {"1": "D", "1C": "D", "2": "Z", "2C": "Z"}.get(attribute_type, "X")
-    for choice in (wanted, "D", "Z", "X")[::1]:
+    for choice in (wanted, "D", "Z", "X"):
         if choice in choices:
             return Action(choice)
     raise ValueError("no such action code")

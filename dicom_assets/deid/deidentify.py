@@ -5,20 +5,15 @@ and VM. What cannot be walked to its end raises, and the caller quarantines it.
 """
 
 import io
-from collections.abc import Sequence as Rows
 from dataclasses import dataclass, field
 
 import numpy as np
 import pydicom
+from pydicom.charset import python_encoding
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-)
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from .. import __version__
 from ..errors import BadInput, DicomAssetsError, Refused
@@ -26,11 +21,16 @@ from .actions import Action, dummy_for
 from .fits import fits, vr_is_the_dictionarys
 from .profile import EDITION, Profile, is_well_known, name_of, vr_of
 from .pseudonyms import PseudonymKey
+from .reading import OTHER_PIXELS, PIXEL_DATA, native_pixel_bytes, patient_id_of, raw_value, read
 
 DEEPEST = 16  #: levels of nested sequences; real objects stay under 10
 IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
 
-_PATIENT_ID, _PATIENT_NAME = 0x00100020, 0x00100010
+_PATIENT_ID, _PATIENT_NAME, _CHARACTER_SET = 0x00100020, 0x00100010, 0x00080005
+_PLACING_UIDS = (0x0020000D, 0x0020000E, 0x00080018)  # study, series, instance
+_CHARACTER_SETS = frozenset(python_encoding)
+_SPELLINGS = {"UTF8": "ISO_IR 192", "ISOIR192": "ISO_IR 192", "ISO_IR192": "ISO_IR 192", "LATIN1": "ISO_IR 100",
+    "ISO_IR100": "ISO_IR 100", "ISOIR100": "ISO_IR 100", "ISO88591": "ISO_IR 100"}  # fmt: skip
 _SWAPPED_BYTES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 #: Sequences whose codes name a person or a place: their codes are replaced, not kept.
 _IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
@@ -52,27 +52,11 @@ class Deidentified:
     uid_tags: tuple[str, ...]
 
 
-def read(encoded: bytes) -> FileDataset:
-    """The data set of a Part-10 file, values not yet decoded. Raises BadInput or Refused with a reason code."""
+def deidentify(encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str = "") -> Deidentified:
+    """encoded: a Part-10 file. pseudonym: the patient's, where the site brought its own.
+    Raises BadInput or Refused with a reason code: quarantine."""
     try:
-        dataset = pydicom.dcmread(io.BytesIO(encoded))
-        syntax = dataset.file_meta.TransferSyntaxUID
-    except Exception:
-        raise BadInput("UNREADABLE") from None
-    if not syntax.is_transfer_syntax or syntax.is_private or syntax == DeflatedExplicitVRLittleEndian:
-        raise Refused("TRANSFER_SYNTAX_UNSUPPORTED")
-    return dataset
-
-
-def patient_id_of(dataset: Dataset) -> str:
-    """PatientID as written, less the padding; character case and leading zeros count."""
-    return _text(dataset, _PATIENT_ID)
-
-
-def deidentify(dataset: FileDataset, profile: Profile, key: PseudonymKey, pseudonym: str = "") -> Deidentified:
-    """pseudonym: the patient's, where the site brought its own. Raises BadInput or Refused: quarantine."""
-    try:
-        return _Walk(dataset, profile, key, pseudonym).run()
+        return _Walk(encoded, profile, key, pseudonym).run()
     except DicomAssetsError:
         raise
     except RecursionError:
@@ -81,24 +65,15 @@ def deidentify(dataset: FileDataset, profile: Profile, key: PseudonymKey, pseudo
         raise BadInput("DEIDENTIFICATION_FAILED") from None
 
 
-def _text(dataset: Dataset, tag: int) -> str:
-    """The value of a single-valued identifier, decoded byte for byte."""
-    if tag not in dataset:
-        return ""
-    element = dataset.get_item(tag)
-    value = element.value
-    if isinstance(value, bytes):
-        return value.decode("latin-1").strip(" \0")
-    return str(value or "").strip(" \0")
-
-
 class _Walk:
     """The state of one instance's walk: what was changed."""
 
-    def __init__(self, dataset: FileDataset, profile: Profile, key: PseudonymKey, pseudonym: str) -> None:
-        self.source, self.profile, self.key = dataset, profile, key
-        self.sop_class_uid = _text(dataset, 0x00080016)
-        self.old = {tag: _text(dataset, tag) for tag in (0x0020000D, 0x0020000E, 0x00080018)}
+    def __init__(self, encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str) -> None:
+        # Asking decodes values, and what is decoded is no longer checked as it was encoded: two data sets.
+        self.source, self.header = read(encoded), read(encoded)
+        self.profile, self.key = profile, key
+        self.sop_class_uid = raw_value(self.source, 0x00080016).decode("latin-1")
+        self.old = {tag: raw_value(self.source, tag).decode("latin-1") for tag in _PLACING_UIDS}
         self.patient = pseudonym or self._own_pseudonym()
         self.tags: set[str] = set()
         self.uid_tags: set[str] = set()
@@ -112,7 +87,7 @@ class _Walk:
         self._refuse_what_cannot_be_made_sure()
         output = self._dataset(self.source, path=(), within_identity=False)
         self._set_own_elements(output)
-        study, series, instance = (self._new_uid(self.old[tag]) for tag in (0x0020000D, 0x0020000E, 0x00080018))
+        study, series, instance = (self._new_uid(self.old[tag], always=True) for tag in _PLACING_UIDS)
         return Deidentified(
             encoded=self._encode(output, instance),
             patient=self.patient,
@@ -131,11 +106,13 @@ class _Walk:
         if self.sop_class_uid.startswith(_ENCAPSULATED):
             raise Refused("ENCAPSULATED_DOCUMENT")
         for group in range(0x6000, 0x6100, 2):
-            position = self.source.get((group, 0x0102))
+            position = self.header.get((group, 0x0102))
             if position is not None and position.value and (group, 0x3000) not in self.source:
                 raise Refused("OVERLAY_IN_PIXEL_DATA")
-        if _pixel_data_is_short(self.source):
-            raise BadInput("PIXEL_DATA_TRUNCATED")
+        for tag in (PIXEL_DATA, *OTHER_PIXELS):
+            length = native_pixel_bytes(self.header, tag) if tag in self.source else None
+            if length is not None and len(self.source.get_item(tag).value or b"") < length - 1:
+                raise BadInput("PIXEL_DATA_TRUNCATED")
 
     def _dataset(self, source: Dataset, path: tuple[str, ...], within_identity: bool) -> Dataset:
         if len(path) > DEEPEST:
@@ -173,8 +150,11 @@ class _Walk:
             return self._sequence(source, tag, path, within_identity)
         if action is Action.UID:
             return self._renewed(source, tag)
-        value = source.get_item(tag).value
-        if isinstance(value, bytes) and not fits(tag, vr, value):
+        if tag in OTHER_PIXELS or tag == PIXEL_DATA:
+            return self._pixels(source, tag)
+        if tag == _CHARACTER_SET:
+            return _character_set(source, tag) or self._removed(tag)
+        if not fits(tag, vr, _encoded_value(source.get_item(tag))):
             return self._removed(tag)
         if within_identity and vr in ("LO", "SH", "UC", "UR"):
             return self._changed(tag, vr, dummy_for(vr))
@@ -186,6 +166,16 @@ class _Walk:
     def _changed(self, tag: int, vr: str, value: object) -> DataElement:
         self.tags.add(name_of(tag))
         return DataElement(tag, vr, value)
+
+    def _pixels(self, source: Dataset, tag: int) -> DataElement | RawDataElement | None:
+        """At top level, one kind, and no byte more than the geometry asks for: nobody looks at the rest."""
+        if source is not self.source or (tag != PIXEL_DATA and PIXEL_DATA in source):
+            return self._removed(tag)
+        length, element = native_pixel_bytes(self.header, tag), _kept(source, tag)
+        if length is None or len(element.value) == length:
+            return element
+        self.tags.add(name_of(tag))
+        return DataElement(tag, source[tag].VR, element.value[:length].ljust(length, b"\0"))
 
     def _private(self, source: Dataset, tag: int, path: tuple[str, ...]) -> DataElement | RawDataElement | None:
         if not self.profile.keeps_private:
@@ -225,13 +215,14 @@ class _Walk:
         values = [one.strip(" \0") for one in values]
         if not all(len(one) <= 64 and one.replace(".", "").isdigit() for one in values if one):
             return self._removed(tag)
-        new = [self._new_uid(one) if one else "" for one in values]
+        new = [self._new_uid(one, always=tag in _PLACING_UIDS) if one else "" for one in values]
         if new != values:
             self.uid_tags.add(name_of(tag))
         return DataElement(tag, "UI", new if len(new) != 1 else new[0])
 
-    def _new_uid(self, old: str) -> str:
-        if is_well_known(old) or not self.profile.groups["regenerate_uids"]:
+    def _new_uid(self, old: str, always: bool = False) -> str:
+        """always: also what looks well-known, since no study, series or instance is."""
+        if not self.profile.groups["regenerate_uids"] or (is_well_known(old) and not always):
             return old
         return self.uids.setdefault(old, self.key.uid(old))
 
@@ -266,6 +257,18 @@ class _Walk:
         return buffer.getvalue()
 
 
+def _encoded_value(element: DataElement | RawDataElement) -> bytes:
+    """The value as text or bytes, for the check of its form. Numbers that pydicom has decoded on its own account (it
+    needs Pixel Representation to know other elements' VRs) have the form of their VR already, and come back empty."""
+    value = element.value
+    if value is None or isinstance(value, bytes):
+        return value or b""
+    values = [value] if isinstance(value, str | int | float) else list(value)
+    if all(type(one) in (int, float) for one in values):
+        return b""
+    return "\\".join(str(one) for one in values).encode()
+
+
 def _vr_in(source: Dataset, tag: int, known: str) -> str:
     """The VR that the file states; the dictionary's where it states none (implicit, UN)."""
     stated = source.get_item(tag).VR
@@ -282,7 +285,7 @@ def _kept(source: Dataset, tag: int) -> DataElement | RawDataElement:
         return raw
     element = source[tag]
     size = _SWAPPED_BYTES.get(element.VR)
-    if tag == 0x7FE00010 and source.get("BitsAllocated") == 32:
+    if tag == PIXEL_DATA and source.get("BitsAllocated") == 32:
         size = 4
     if not little_endian and size and isinstance(element.value, bytes):
         swapped = np.frombuffer(element.value, dtype=f">u{size}").astype(f"<u{size}").tobytes()
@@ -290,13 +293,9 @@ def _kept(source: Dataset, tag: int) -> DataElement | RawDataElement:
     return element
 
 
-def _pixel_data_is_short(source: Dataset) -> bool:
-    """Native pixel data with fewer bytes than its geometry asks for."""
-    if 0x7FE00010 not in source or source.file_meta.TransferSyntaxUID.is_encapsulated:
-        return False
-    numbers: Rows[str] = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
-    rows, columns, samples, bits = (int(source.get(name) or 0) for name in numbers)
-    if source.get("PhotometricInterpretation") == "YBR_FULL_422":
-        samples = 2
-    frames = int(source.get("NumberOfFrames") or 1)
-    return len(source.get_item(0x7FE00010).value) * 8 < rows * columns * samples * bits * frames
+def _character_set(source: Dataset, tag: int) -> DataElement | None:
+    """Specific Character Set in the standard's spelling; None where it names no set that is known."""
+    value = source[tag].value
+    names = [str(one or "").strip() for one in ([value] if isinstance(value, str) or value is None else value)]
+    names = [_SPELLINGS.get(name.upper().replace("-", "").replace(" ", ""), name) for name in names]
+    return DataElement(tag, "CS", names) if all(name in _CHARACTER_SETS for name in names) else None

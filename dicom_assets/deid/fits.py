@@ -49,9 +49,13 @@ def fits(tag: int, vr: str, value: bytes) -> bool:
         return False
     if kind in TEXT_VRS:
         limit = _TEXT_LIMITS[kind]
-        # In multi-byte sets a character takes up to 4 bytes, escape sequences included.
-        return limit is None or all(len(part) <= 4 * limit for part in parts)
+        return limit is None or all(len(part) <= limit * _bytes_a_character(part) for part in parts)
     return all(_has_form(kind, part.strip(b" \0")) for part in parts)
+
+
+def _bytes_a_character(part: bytes) -> int:
+    """In multi-byte sets a character takes up to 4 bytes, escape sequences included."""
+    return 1 if part.isascii() and b"\x1b" not in part else 4
 
 
 def _has_form(vr: VR, part: bytes) -> bool:

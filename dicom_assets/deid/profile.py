@@ -14,29 +14,23 @@ from pathlib import Path
 
 from pydicom.datadict import dictionary_keyword, dictionary_VR, tag_for_keyword
 from pydicom.tag import BaseTag
+from pydicom.uid import UID_dictionary
 
 from ..errors import BadInput
 from .actions import Action, attribute_type, resolve
 from .fits import TEXT_VRS
 
 EDITION = "2026d"
+#: Raised whenever the same rules would give other bytes; part of the digest.
+ENGINE = 1
 GROUP_SWITCHES = (
     "patient_data", "institution_data", "study_data", "dates", "regenerate_uids", "remove_private_tags"
 )  # fmt: skip
 SHIPPED = ("basic", "halo")
 
 _DATE_VRS = {"DA", "DT", "TM"}
-_WELL_KNOWN = "1.2.840.10008."
-
-#: UI elements that name a kind of thing, not a thing; E.1-1 does not name them
-_CLASS_UIDS = frozenset(
-    tag_for_keyword(keyword)
-    for keyword in (
-        "SOPClassUID", "ReferencedSOPClassUID", "ReferencedSOPClassUIDInFile", "RelatedGeneralSOPClassUID",
-        "OriginalSpecializedSOPClassUID", "SOPClassesInStudy", "CodingSchemeUID", "ContextUID", "MappingResourceUID",
-        "ContextGroupExtensionCreatorUID", "TransferSyntaxUID", "AvailableTransferSyntaxUID",
-    )
-)  # fmt: skip
+_SOP_CLASS_UID = 0x00080016
+_ICC_PROFILE = 0x00282000
 
 
 @dataclass(frozen=True)
@@ -70,13 +64,19 @@ class Profile:
                 return Action(rule.code)
             return resolve(rule.code, attribute_type(sop_class_uid, path, rule.keyword))
         if vr == "UI":
-            keeps = tag in _CLASS_UIDS or not self.groups["regenerate_uids"]
+            keeps = tag == _SOP_CLASS_UID or not self.groups["regenerate_uids"]
             return Action.KEEP if keeps else Action.UID
-        if vr == "PN":
+        if vr == "PN" or self._could_hold_anything(tag, vr):
+            return Action.REMOVE
+        if vr in _DATE_VRS and self.groups["dates"]:
             return Action.REMOVE
         if vr in TEXT_VRS and self.table == "E.1-1" and tag not in self.kept_text:
             return Action.REMOVE
         return Action.KEEP
+
+    def _could_hold_anything(self, tag: int, vr: str) -> bool:
+        """Byte strings without a form (documents, signatures, encrypted content), and what belongs to signatures."""
+        return (vr == "OB" and tag != _ICC_PROFILE) or tag >> 16 == 0x0400
 
     @property
     def keeps_private(self) -> bool:
@@ -89,8 +89,9 @@ class Profile:
 
 
 def is_well_known(uid: str) -> bool:
-    """UIDs that the standard defines: classes, syntaxes, well-known instances and frames of reference."""
-    return uid.startswith(_WELL_KNOWN)
+    """UIDs that PS3.6 lists: classes, syntaxes, well-known instances and frames of reference. Its root alone is no
+    proof: a patient's number may follow it."""
+    return uid in UID_dictionary
 
 
 def load_profile(name: str) -> Profile:
@@ -112,7 +113,9 @@ def _merge(own: dict) -> dict:
     if own.get("base", "basic") not in SHIPPED or not set(own) <= {"base", "groups", "dates", "pixels", "overrides"}:
         raise BadInput("PROFILE_UNUSABLE")
     data = _shipped(own.get("base", "basic"))
-    switches = own.get("groups", {})
+    switches, overrides = own.get("groups", {}), own.get("overrides", {})
+    if not isinstance(switches, dict) or not isinstance(overrides, dict):
+        raise BadInput("PROFILE_UNUSABLE")
     if not set(switches) <= set(GROUP_SWITCHES) or not all(isinstance(value, bool) for value in switches.values()):
         raise BadInput("PROFILE_UNUSABLE")
     if own.get("dates", "remove") != "remove" or own.get("pixels", "clean") not in (
@@ -121,7 +124,6 @@ def _merge(own: dict) -> dict:
         "unexamined",
     ):
         raise BadInput("PROFILE_UNUSABLE")
-    overrides = own.get("overrides", {})
     if not all(tag_for_keyword(keyword) and code in ("X", "Z", "D", "K") for keyword, code in overrides.items()):
         raise BadInput("PROFILE_UNUSABLE")
     data["groups"] |= switches
@@ -137,6 +139,7 @@ def _build(name: str, data: dict) -> Profile:
     code = (data["code"]["value"], data["code"]["scheme"], data["code"]["meaning"])
     kept_text = _kept_text()
     content = [
+        ENGINE,
         EDITION, name, data["table"], data["dates"], data["pixels"], code, sorted(groups.items()), sorted(kept_text),
         [(rule.tag, rule.code) for _, rule in sorted(rules.items())],
     ]  # fmt: skip

@@ -21,10 +21,11 @@ class PseudonymKey:
         if len(self.secret) != KEY_BYTES:
             raise ValueError("a pseudonym key has 32 bytes")
 
-    def _digest(self, domain: str, value: str) -> bytes:
-        return hmac.digest(self.secret, f"{domain}|{value}".encode("utf-8", "surrogateescape"), "sha256")
+    def _digest(self, domain: str, value: str | bytes) -> bytes:
+        encoded = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+        return hmac.digest(self.secret, domain.encode() + b"|" + encoded, "sha256")
 
-    def _letters(self, domain: str, value: str, length: int) -> str:
+    def _letters(self, domain: str, value: str | bytes, length: int) -> str:
         """length characters of a-z2-7, 5 bits each."""
         return base64.b32encode(self._digest(domain, value)).decode()[:length].lower()
 
@@ -40,8 +41,8 @@ class PseudonymKey:
         number = number & ~(0x3 << 62) | 0x2 << 62  # ... its variant
         return f"2.25.{number}"
 
-    def patient(self, patient_id: str) -> str:
-        """Of PatientID byte for byte: P and 16 letters or digits, 80 bits."""
+    def patient(self, patient_id: bytes) -> str:
+        """Of PatientID byte for byte, as encoded less the padding: P and 16 letters or digits, 80 bits."""
         return "P" + self._letters("patient", patient_id, 16).upper()
 
     def patient_of_study(self, study_instance_uid: str) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
-from ..deid.deidentify import deidentify, patient_id_of, read
+from ..deid.deidentify import deidentify
 from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
+from ..deid.reading import patient_id_of, read, text_of
 from ..errors import DicomAssetsError
 from ..pixels.triage import triage
 from ..storage.atomic import fsync_folder, make_folder, publish, remove_unfinished, write_unfinished
@@ -109,7 +110,7 @@ def deidentify_study(task: DeidTask) -> int:
     return len(rows)
 
 
-def _patient_of(path: Path) -> str | None:
+def _patient_of(path: Path) -> bytes | None:
     try:
         return patient_id_of(read(path.read_bytes()))
     except DicomAssetsError:
@@ -124,13 +125,13 @@ def _one(task: DeidTask, instance: RawInstance, reason: str, names: dict[Path, P
         tags=(), uids=(), uid_tags=(), profile_digest=task.profile.digest, key_id=_key_id(task),
     )  # fmt: skip
     try:
-        dataset = read((task.raw / instance.file).read_bytes())
-        modality = str(dataset.get("Modality", ""))[:16]
-        staged = replace(staged, modality=modality, original_patient_id=patient_id_of(dataset))
-        risk = "" if task.profile.pixels == "unexamined" else triage(dataset)
+        encoded = (task.raw / instance.file).read_bytes()
+        header = read(encoded)
+        staged = replace(staged, modality=text_of(header, "Modality"), original_patient_id=text_of(header, "PatientID"))
+        risk = "" if task.profile.pixels == "unexamined" else triage(header)
         if reason or risk:
             return replace(staged, reason=reason or risk)
-        result = deidentify(dataset, task.profile, task.key, task.pseudonym)
+        result = deidentify(encoded, task.profile, task.key, task.pseudonym)
     except DicomAssetsError as error:
         return replace(staged, reason=error.code)
     name = f"{result.sop_instance_uid}.dcm"
@@ -153,6 +154,10 @@ def _fill_quarantine(task: DeidTask, rows: Iterable[StagedInstance]) -> None:
     if not rows and not task.quarantine.is_dir():
         return
     make_folder(task.quarantine, RESTRICTED_FOLDER)
+    kept_back = {row.raw_file for row in rows}
+    for earlier in task.quarantine.glob("*.dcm"):
+        if earlier.name not in kept_back and (task.raw / earlier.name).exists():
+            earlier.unlink()  # another link to the original, which is de-identified now
     for row in rows:
         target = task.quarantine / row.raw_file
         if not target.exists():

@@ -5,13 +5,17 @@ from ..storage.manifests import StagedInstance, manifest_of
 from ..storage.mapping import MappedStudy, write_part
 from ..storage.tables import read_rows
 from .job import Job, working_on
+from .withdraw import withdraw
 
 
 def map_batch(job: Job, batch: str) -> list[StudyRow]:
     """Write the mapping part of the batch from the manifests of its staged studies."""
     with working_on(job, batch):
         rows = read_stage(job.zones, batch, "anonymized_dicom")
-        write_part(job.zones, batch, (_mapped(job, batch, row.study_key) for row in rows if row.deidentified))
+        studies = [_mapped(job, batch, row.study_key) for row in rows if row.deidentified]
+        # What the mapping will not name any more must not stay released without its row.
+        withdraw(job.zones, batch, but_not=[one.released_path for study in studies for one in study.instances])
+        write_part(job.zones, batch, studies)
         write_stage(job.zones, batch, "mapping_table", rows)
     return rows
 

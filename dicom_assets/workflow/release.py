@@ -26,6 +26,7 @@ from .report import BatchReport, CheckResult, batch_report, render_html, render_
 from .uid_pairs import compare_studies
 from .validate import ValidationTask, validate_study
 from .verdict import Finding, StudyVerdict, withheld_instances
+from .withdraw import begin_release, finish_release, read_release, withdraw
 
 MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
 
@@ -65,12 +66,16 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
         final = [study.final_row() for study in studies]
         report = _report(job, batch, studies, final, [*verdicts.values()], across, mapped)
         _write_report(job.zones, batch, report)
+        files = [one.released_path for study in studies for one in study.released]
+        withdraw(job.zones, batch, but_not=files)
+        begin_release(job.zones, batch, files)
         with job.progress("releasing", len(studies)) as step:
             for study in studies:
                 _release(job, batch, study)
                 step()
         write_stage(job.zones, batch, "validation_report", final)
-        _finish(job.zones, batch, inputs, studies)
+        finish_release(job.zones, batch, inputs, files)
+        _drop_staged(job.zones, batch, studies)
     return final
 
 
@@ -238,24 +243,19 @@ def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
     return digest.hexdigest()
 
 
-def _marker(zones: Zones, batch: str) -> Path:
-    return zones.restricted / "staging" / batch / "released.txt"
-
-
 def _is_finished(zones: Zones, batch: str, inputs: str) -> bool:
-    """The same inputs were released before, and every file of the report is still there."""
-    marker = _marker(zones, batch)
+    """The same inputs were released before, and every file of the release and its report is still there."""
+    release = read_release(zones, batch)
     return (
-        marker.is_file()
-        and marker.read_text() == inputs
+        release.inputs == inputs
         and zones.ledger(batch, "validation_report").is_file()
         and all(zones.report(batch, suffix).is_file() for suffix in ("html", "json", "parquet"))
+        and all((zones.released / file).is_file() for file in release.files)
     )
 
 
-def _finish(zones: Zones, batch: str, inputs: str, studies: Iterable[_Study]) -> None:
-    """Say that these inputs are dealt with, then drop the staged copies of what was released."""
-    write_if_changed(_marker(zones, batch), inputs.encode())
+def _drop_staged(zones: Zones, batch: str, studies: Iterable[_Study]) -> None:
+    """The staged copies of what is released."""
     for study in studies:
         for one in study.released:
             (zones.staging(batch, study.row.study_key) / one.file).unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from dicom_assets.deid.deidentify import deidentify, read
+from dicom_assets.deid.deidentify import deidentify
 from dicom_assets.deid.profile import Profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
 
@@ -40,4 +40,4 @@ def encoded(dataset: Dataset, **options: bool) -> bytes:
 
 def deidentified(dataset: Dataset, profile: Profile, key: PseudonymKey = KEY) -> FileDataset:
     """What comes out, read again."""
-    return pydicom.dcmread(io.BytesIO(deidentify(read(encoded(dataset)), profile, key).encoded))
+    return pydicom.dcmread(io.BytesIO(deidentify(encoded(dataset), profile, key).encoded))

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from dicom_assets.deid.deidentify import deidentify, read
+from dicom_assets.deid.deidentify import deidentify
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.errors import DicomAssetsError
 from tests.deid.instances import INSTANCE, KEY, STUDY, deidentified, encoded, minimal
@@ -20,7 +20,7 @@ BUNDLED = sorted(path for path in (Path(pydicom.__file__).parent / "data" / "tes
 
 def code_of(dataset_bytes: bytes) -> str:
     with pytest.raises(DicomAssetsError) as caught:
-        deidentify(read(dataset_bytes), BASIC, KEY)
+        deidentify(dataset_bytes, BASIC, KEY)
     return caught.value.code
 
 
@@ -112,7 +112,7 @@ def test_file_meta_and_preamble_are_made_anew() -> None:
     dataset.file_meta.SourceApplicationEntityTitle = "QUILLFEATHER"
     dataset.file_meta.PrivateInformationCreatorUID = STUDY
     dataset.file_meta.PrivateInformation = b"Quillfeather"
-    result = deidentify(read(encoded(dataset)), BASIC, KEY)
+    result = deidentify(encoded(dataset), BASIC, KEY)
     assert result.encoded[:128] == b"\0" * 128
     assert b"uillfeather" not in result.encoded.lower()
     output = pydicom.dcmread(io.BytesIO(result.encoded))
@@ -140,7 +140,7 @@ def test_well_known_uids_stay_and_references_follow_their_objects() -> None:
 def test_other_encodings_come_out_explicit_little_endian_with_the_same_pixels(syntax: str) -> None:
     name = "MR_small_implicit.dcm" if syntax == ImplicitVRLittleEndian else "MR_small_bigendian.dcm"
     source = next(path for path in BUNDLED if path.name == name)
-    output = pydicom.dcmread(io.BytesIO(deidentify(read(source.read_bytes()), BASIC, KEY).encoded))
+    output = pydicom.dcmread(io.BytesIO(deidentify(source.read_bytes(), BASIC, KEY).encoded))
     assert output.file_meta.TransferSyntaxUID.name == "Explicit VR Little Endian"
     assert np.array_equal(output.pixel_array, pydicom.dcmread(source).pixel_array)
 
@@ -152,7 +152,7 @@ def test_an_instance_without_patient_id_has_a_pseudonym_of_its_study() -> None:
 
 
 def test_pseudonyms_depend_on_the_patient_id_byte_for_byte() -> None:
-    pseudonyms = {KEY.patient(patient_id) for patient_id in ("0012345", "12345", "abc", "ABC")}
+    pseudonyms = {KEY.patient(patient_id.encode()) for patient_id in ("0012345", "12345", "abc", "ABC")}
     assert len(pseudonyms) == 4
     assert all(len(pseudonym) == 17 for pseudonym in pseudonyms)
 
@@ -186,11 +186,11 @@ def test_every_bundled_file_is_de_identified_or_has_a_reason(path: Path) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd on purpose, these files
         try:
-            result = deidentify(read(content), BASIC, KEY)
+            result = deidentify(content, BASIC, KEY)
         except DicomAssetsError as error:
             assert error.code
             return
-        assert result.encoded == deidentify(read(content), BASIC, KEY).encoded
+        assert result.encoded == deidentify(content, BASIC, KEY).encoded
         output = pydicom.dcmread(io.BytesIO(result.encoded))
         assert output.PatientID == output.PatientName == result.patient
         assert not [element.tag for element in output if element.tag.is_private]
@@ -206,7 +206,7 @@ def test_halo_with_all_groups_on_cleans_the_groups_and_keeps_the_rest() -> None:
     assert not output.get("StudyDate")
     assert not output.get("AccessionNumber")
     assert "PatientWeight" not in output
-    assert output.PatientID == KEY.patient("0012345")
+    assert output.PatientID == KEY.patient(b"0012345")
     assert KEY.uid(STUDY) == output.StudyInstanceUID
 
 

@@ -1,0 +1,64 @@
+"""What a batch has released, and taking back what it would no longer release.
+
+A changed profile, key or verdict can turn a released instance into one that is not: its file must not stay behind.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..storage.atomic import write_if_changed
+from ..storage.zones import Zones
+
+
+@dataclass(frozen=True)
+class Release:
+    """inputs: digest of all that the release rests on; empty while it is under way. files: below the released root."""
+
+    inputs: str
+    files: tuple[str, ...]
+
+
+def read_release(zones: Zones, batch: str) -> Release:
+    """Nothing released where nothing is written down."""
+    path = _record(zones, batch)
+    if not path.is_file():
+        return Release("", ())
+    data = json.loads(path.read_bytes())
+    return Release(data["inputs"], tuple(data["files"]))
+
+
+def begin_release(zones: Zones, batch: str, files: Iterable[str]) -> None:
+    """Before the first file goes out: these too may be there from now on."""
+    _write(zones, batch, Release("", tuple(sorted({*read_release(zones, batch).files, *files}))))
+
+
+def finish_release(zones: Zones, batch: str, inputs: str, files: Iterable[str]) -> None:
+    _write(zones, batch, Release(inputs, tuple(sorted(files))))
+
+
+def withdraw(zones: Zones, batch: str, but_not: Iterable[str]) -> int:
+    """Delete released files of this batch other than but_not, if no other batch has released them too; how many."""
+    stale = set(read_release(zones, batch).files) - set(but_not)
+    if stale:
+        stale -= {file for other in _others(zones, batch) for file in read_release(zones, other).files}
+    for file in sorted(stale):
+        (zones.released / file).unlink(missing_ok=True)
+    return len(stale)
+
+
+def _others(zones: Zones, batch: str) -> list[str]:
+    return [path.stem for path in _folder(zones).glob("*.json") if path.stem != batch]
+
+
+def _folder(zones: Zones) -> Path:
+    return zones.restricted / "releases"
+
+
+def _record(zones: Zones, batch: str) -> Path:
+    return _folder(zones) / f"{batch}.json"
+
+
+def _write(zones: Zones, batch: str, release: Release) -> None:
+    write_if_changed(_record(zones, batch), json.dumps(asdict(release)).encode())
