@@ -145,7 +145,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _something_to_retrieve(zones: Zones, batch: str) -> bool:
     rows = read_stage(zones, batch, "raw_dicom")
-    return not rows or any(row.missing or row.expected is None or not row.found for row in rows)
+    return not rows or any(row.found and (row.missing or row.expected is None) for row in rows)
 
 
 def run_in_dagster(home, defs, zones: Zones, batch: str, start: str = "") -> int:
@@ -175,7 +175,9 @@ def say_what_is_left(rows: Sequence[StudyRow]) -> int:
 
 def ledger_table(rows: Sequence[StudyRow]) -> str:
     """One line a study and one with the sums."""
-    table = pd.DataFrame([{name: getattr(row, name) for name in _LEDGER_COLUMNS} for row in rows])
+    table = pd.DataFrame(
+        [{name: getattr(row, name) for name in _LEDGER_COLUMNS} for row in rows], columns=_LEDGER_COLUMNS
+    )
     table["expected"] = table["expected"].astype("Int64")
     counts = list(_LEDGER_COLUMNS[3:])
     total = {"study_key": "total", "state": "", "reason": "", **{name: table[name].sum() for name in counts}}

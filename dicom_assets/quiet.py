@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 import warnings
 
 _QUOTING_LIBRARIES = ("pydicom", "pynetdicom", "pylibjpeg")
@@ -56,3 +57,5 @@ def hide_tracebacks() -> None:
         print(f"INTERNAL_ERROR: {describe_bug(error)}", file=sys.stderr)
 
     sys.excepthook = report
+    threading.excepthook = lambda arguments: report(arguments.exc_type, arguments.exc_value, None)
+    sys.unraisablehook = lambda _arguments: None

@@ -117,7 +117,8 @@ def _row(record: dict[str, str]) -> tuple[RequestRow | None, str]:
     )
     if not all(_MODALITY.fullmatch(modality) for modality in modalities):
         return None, "ROW_MALFORMED"
-    if "pseudonym" in given and not _PSEUDONYM.fullmatch(given["pseudonym"]):
+    pseudonym = given.get("pseudonym", "")
+    if pseudonym and (not _PSEUDONYM.fullmatch(pseudonym) or pseudonym.lower() == "reports"):  # a folder of its own
         return None, "ROW_PSEUDONYM_MALFORMED"
     if not any(identifiers) and not any(dates):
         return None, "ROW_TOO_WIDE"

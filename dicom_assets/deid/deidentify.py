@@ -109,10 +109,10 @@ class _Walk:
             position = self.header.get((group, 0x0102))
             if position is not None and position.value and (group, 0x3000) not in self.source:
                 raise Refused("OVERLAY_IN_PIXEL_DATA")
-        for tag in (PIXEL_DATA, *OTHER_PIXELS):
-            length = native_pixel_bytes(self.header, tag) if tag in self.source else None
-            if length is not None and len(self.source.get_item(tag).value or b"") < length - 1:
-                raise BadInput("PIXEL_DATA_TRUNCATED")
+        pixels = next((tag for tag in (PIXEL_DATA, *OTHER_PIXELS) if tag in self.source), None)
+        length = native_pixel_bytes(self.header, pixels) if pixels is not None else None
+        if length is not None and len(self.source.get_item(pixels).value or b"") < length - 1:
+            raise BadInput("PIXEL_DATA_TRUNCATED")
 
     def _dataset(self, source: Dataset, path: tuple[str, ...], within_identity: bool) -> Dataset:
         if len(path) > DEEPEST:
@@ -172,6 +172,9 @@ class _Walk:
         if source is not self.source or (tag != PIXEL_DATA and PIXEL_DATA in source):
             return self._removed(tag)
         length, element = native_pixel_bytes(self.header, tag), _kept(source, tag)
+        if " or " in element.VR:
+            element = DataElement(tag, "OW" if length is not None else "OB", element.value)
+            element.is_undefined_length = length is None
         if length is None or len(element.value) == length:
             return element
         self.tags.add(name_of(tag))
@@ -272,7 +275,7 @@ def _encoded_value(element: DataElement | RawDataElement) -> bytes:
 def _vr_in(source: Dataset, tag: int, known: str) -> str:
     """The VR that the file states; the dictionary's where it states none (implicit, UN)."""
     stated = source.get_item(tag).VR
-    if stated in (None, "UN"):
+    if stated in (None, "UN") or " or " in stated:
         return known.split(" or ")[0]
     return stated
 

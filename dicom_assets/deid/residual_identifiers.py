@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import UID_dictionary
 from pydicom.valuerep import PersonName
 
 from .residual_text import Date, dates_in, folded, ordinary_text, ordinary_words
@@ -207,7 +208,7 @@ def _add_element(found: Identifiers, element: DataElement, undecoded: bytes) -> 
         found.add_undecoded(undecoded or b"\\".join(_original(name) for name in values))
     elif element.VR == "UI":
         if not _CLASS_UIDS.search(keyword_for_tag(element.tag) or ""):
-            found.uids |= {str(v) for v in values if "." in str(v) and not str(v).startswith("1.2.840.10008.")}
+            found.uids |= {str(v) for v in values if "." in str(v) and str(v) not in UID_dictionary}
     elif element.VR in ("DA", "DT"):
         found.dates |= {date for value in values for date in dates_in(str(value)) if date == _as_da(str(value))}
     elif tag in _PATIENT_IDS or tag in _OTHER_IDS:

@@ -1,8 +1,8 @@
 """Takes a file apart into every stretch of bytes that could hold text, for the search of residual.py.
 
 Knows the encoding of data sets and nothing of de-identification; reads nothing but what it is given. Every byte of the
-file, except the tag, VR and length of well-formed elements and the value of Pixel Data, is in exactly one piece: what
-cannot be parsed is a piece too, so that nothing hides in a damaged file.
+file, except the tag, VR and length of well-formed elements and the coded pixels, is in exactly one piece: what cannot
+be parsed is a piece too, so that nothing hides in a damaged file.
 """
 
 import struct
@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from pydicom.charset import convert_encodings
 from pydicom.datadict import dictionary_VR
+
+from .residual_fragments import text_beside_pixels
 
 _DEPTH_LIMIT = 16  # real data stays under 10; deeper nesting is searched as one piece of bytes
 _INFLATED_LIMIT = 1 << 30  # bytes; a deflated data set that grows beyond is cut, and its rest is not in any piece
@@ -106,6 +108,9 @@ class _Walk:
             stop = end if undefined else start + length
             if tag in _PIXELS and not path:
                 pieces.append(Piece(tag, vr, b"", codecs, path, ""))
+                if undefined:
+                    beside = text_beside_pixels(data, start, end)
+                    pieces.append(Piece(tag, "OB", beside, codecs, path, "beside the pixels of"))
                 position = _after_fragments(data, start, end, encoding) if undefined else stop
             elif undefined or vr == "SQ" or (vr == "UN" and data[start : start + 4] == b"\xfe\xff\x00\xe0"):
                 pieces.append(Piece(tag, vr, b"", codecs, path, ""))

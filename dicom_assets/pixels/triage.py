@@ -5,6 +5,7 @@ from functools import cache
 from importlib.resources import files
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID_dictionary
 
 _PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
@@ -21,7 +22,7 @@ def triage(header: Dataset) -> str:
         return ""
     rules = _rules()
     sop_class_uid = str(header.get("SOPClassUID", ""))
-    if sop_class_uid in rules["review"]["sop_classes"]:
+    if sop_class_uid in rules["review"]["sop_classes"] or sop_class_uid not in UID_dictionary:
         return "PIXELS_NEED_REVIEW"
     if sop_class_uid in rules["text_likely"]["sop_classes"]:
         return "TEXT_IN_PIXELS_LIKELY"

@@ -90,16 +90,20 @@ def create_exclusively(path: Path, content: bytes, mode: int = 0o600) -> bool:
     return True
 
 
-def copy_into(source: Path, target: Path, mode: int, folder_mode: int) -> None:
-    """A durable copy of source under the name target, on whatever file system target lies."""
+def copy_into(source: Path, target: Path, mode: int, folder_mode: int, expected: str) -> None:
+    """A durable copy of source under the name target, on whatever file system target lies. expected: the hex SHA-256
+    that the copy must have; where it has another nothing appears, and Refused("FILE_NOT_AS_RECORDED") is raised."""
     make_folder(target.parent, folder_mode)
     temp = target.parent / f"{secrets.token_hex(8)}{UNFINISHED}"
+    handle = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
     try:
-        handle = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with source.open("rb") as src, os.fdopen(handle, "wb") as dst:
+        with source.open("rb") as src, os.fdopen(handle, "w+b") as dst:
             shutil.copyfileobj(src, dst, 1 << 20)
             dst.flush()
             os.fsync(dst.fileno())
+            dst.seek(0)
+            if hashlib.file_digest(dst, "sha256").hexdigest() != expected:
+                raise Refused("FILE_NOT_AS_RECORDED")
         temp.replace(target)
     except BaseException:
         temp.unlink(missing_ok=True)

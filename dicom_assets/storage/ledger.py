@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from ..errors import BadInput
 from .tables import read_rows, write_rows
 from .zones import Zones
 
@@ -37,19 +37,23 @@ def write_stage(zones: Zones, batch: str, stage: str, rows: Iterable[StudyRow]) 
 
 
 def read_stage(zones: Zones, batch: str, stage: str) -> list[StudyRow]:
+    """No rows where the stage has not run."""
     return read_rows(zones.ledger(batch, stage), StudyRow)
+
+
+def require_stage(zones: Zones, batch: str, stage: str) -> list[StudyRow]:
+    """What a later stage rests on. Raises BadInput("STAGE_NOT_RUN"): no rows are not the same as no studies."""
+    if not zones.ledger(batch, stage).is_file():
+        raise BadInput("STAGE_NOT_RUN")
+    return read_stage(zones, batch, stage)
 
 
 def latest_rows(zones: Zones, batch: str) -> tuple[str, list[StudyRow]]:
     """The furthest stage that the batch has reached and its rows; ("", []) where it has not begun."""
     for stage in reversed(STAGES):
-        if _exists(zones.ledger(batch, stage)):
+        if zones.ledger(batch, stage).is_file():
             return stage, read_stage(zones, batch, stage)
     return "", []
-
-
-def _exists(path: Path) -> bool:
-    return path.is_file()
 
 
 def sums_that_fail(row: StudyRow, stage: str) -> list[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .atomic import fsync_folder, make_folder, write_if_changed
+from .atomic import fsync_folder, make_folder, write_file, write_if_changed
 from .manifests import StagedInstance
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER, Zones
 
@@ -93,7 +93,7 @@ def export_csv(zones: Zones, batches: Iterable[str], out: Path) -> int:
     audit(zones, "mapping export", ",".join(batches))
     parts = [read_part(zones, batch)[list(COLUMNS)] for batch in batches]
     table = pd.concat(parts) if parts else pd.DataFrame(columns=list(COLUMNS))
-    write_if_changed(out, table.to_csv(index=False).encode("utf-8", "surrogateescape"), RESTRICTED_FILE)
+    write_file(out, table.to_csv(index=False).encode("utf-8", "surrogateescape"), RESTRICTED_FILE)
     return len(table)
 
 

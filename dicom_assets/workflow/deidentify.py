@@ -15,7 +15,7 @@ from ..deid.reading import patient_id_of, read, text_of
 from ..errors import DicomAssetsError
 from ..pixels.triage import triage
 from ..storage.atomic import fsync_folder, make_folder, publish, remove_unfinished, write_unfinished
-from ..storage.ledger import StudyRow, read_stage, write_stage
+from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, manifest_of
 from ..storage.tables import read_rows, write_rows
 from ..storage.zones import RESTRICTED_FOLDER
@@ -31,6 +31,7 @@ class DeidTask:
     raw: Path
     staging: Path
     quarantine: Path
+    released: Path
     profile: Profile = field(repr=False)
     key: PseudonymKey = field(repr=False)
     pseudonym: str
@@ -39,7 +40,7 @@ class DeidTask:
 def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
     """One row a study: de-identified and quarantined sum to received."""
     with working_on(job, batch):
-        rows = read_stage(job.zones, batch, "raw_dicom")
+        rows = require_stage(job.zones, batch, "raw_dicom")
         pseudonyms = {s.study_key: s.pseudonym for s in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
         tasks = [
             DeidTask(
@@ -47,6 +48,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
                 job.zones.raw(batch, row.study_key),
                 job.zones.staging(batch, row.study_key),
                 job.zones.quarantine(batch, row.study_key),
+                job.zones.released,
                 job.profile,
                 job.key,
                 pseudonyms.get(row.study_key, ""),
@@ -78,11 +80,20 @@ def _ledger_row(row: StudyRow, failed: Outcome | None, staged: list[StagedInstan
 
 
 def is_current(task: DeidTask) -> bool:
-    """The staging manifest rests on these very inputs, this profile and this key."""
+    """The staging manifest rests on these very inputs, this profile and this key, and what it names is there: staged,
+    or released already."""
     staged = read_rows(manifest_of(task.staging), StagedInstance)
     raw = read_rows(manifest_of(task.raw), RawInstance)
     inputs = {(one.file, one.sha256, task.profile.digest, _key_id(task)) for one in raw}
-    return bool(staged) and {(s.raw_file, s.raw_sha256, s.profile_digest, s.key_id) for s in staged} == inputs
+    return (
+        bool(staged)
+        and {(s.raw_file, s.raw_sha256, s.profile_digest, s.key_id) for s in staged} == inputs
+        and all(
+            (task.staging / one.file).is_file() or (task.released / one.released_path).is_file()
+            for one in staged
+            if not one.reason
+        )
+    )
 
 
 def _key_id(task: DeidTask) -> str:

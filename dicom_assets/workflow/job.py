@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from ..deid.profile import Profile, load_profile
 from ..deid.pseudonyms import PseudonymKey
-from ..errors import DicomAssetsError, from_os_error
+from ..errors import DicomAssetsError, Refused, from_os_error
 from ..pacs.archive import Archive
 from ..settings import Settings
 from ..storage.atomic import exclusive_lock
 from ..storage.keys import load_or_make_key
+from ..storage.mapping import mapped_batches
 from ..storage.zones import Zones
 
 #: progress(what, total) gives a function to call once a study is done
@@ -50,10 +51,13 @@ def archive_of(settings: Settings) -> Archive:
 
 def job_of(settings: Settings, progress: Progress = no_progress) -> Job:
     """Raises BadInput or Refused where profile or key cannot be used. Makes the key on first use."""
+    zones = zones_of(settings)
     with coded_file_errors():
+        if mapped_batches(zones) and not settings.pseudonym_key_file.exists():
+            raise Refused("KEY_FILE_MISSING")
         key = PseudonymKey(load_or_make_key(settings.pseudonym_key_file))
     return Job(
-        zones=zones_of(settings),
+        zones=zones,
         archive=archive_of(settings),
         profile=load_profile(settings.profile),
         key=key,

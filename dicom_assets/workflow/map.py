@@ -1,6 +1,6 @@
 """mapping_table: the batch's mapping, made durable before anything is released."""
 
-from ..storage.ledger import StudyRow, read_stage, write_stage
+from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import StagedInstance, manifest_of
 from ..storage.mapping import MappedStudy, write_part
 from ..storage.tables import read_rows
@@ -11,7 +11,7 @@ from .withdraw import withdraw
 def map_batch(job: Job, batch: str) -> list[StudyRow]:
     """Write the mapping part of the batch from the manifests of its staged studies."""
     with working_on(job, batch):
-        rows = read_stage(job.zones, batch, "anonymized_dicom")
+        rows = require_stage(job.zones, batch, "anonymized_dicom")
         studies = [_mapped(job, batch, row.study_key) for row in rows if row.deidentified]
         # What the mapping will not name any more must not stay released without its row.
         withdraw(job.zones, batch, but_not=[one.released_path for study in studies for one in study.instances])

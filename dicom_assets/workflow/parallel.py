@@ -95,6 +95,8 @@ def _guarded(fn: Callable[[Task], Result], task: Task) -> tuple[Result | None, s
         return fn(task), "", ""
     except DicomAssetsError as error:
         return None, error.code, ""
+    except FileNotFoundError:
+        return None, "ORIGINAL_UNREADABLE", ""
     except OSError as error:
         return None, from_os_error(error).code, ""
     except MemoryError:

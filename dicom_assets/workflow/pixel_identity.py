@@ -72,6 +72,8 @@ def compare_pixels(original: Dataset, output: Dataset) -> tuple[str, str]:
         return "", ""
     if _meaning(original) != _meaning(output):
         return "PIXELS_CHANGED", ""
+    if _has_a_tail(output, keyword):
+        return "PIXEL_DATA_HAS_A_TAIL", ""
     before, after = value_of(original, keyword), value_of(output, keyword)
     same_bytes = before is not None and before == after
     if same_bytes and _same_encoding(original, output):
@@ -82,6 +84,17 @@ def compare_pixels(original: Dataset, output: Dataset) -> tuple[str, str]:
         return ("" if _same_frames(original, output) else "PIXELS_CHANGED"), ""
     except NotDecodable:
         return "PIXELS_CHANGED", ""
+
+
+def _has_a_tail(dataset: Dataset, keyword: str) -> bool:
+    """Native pixel data is longer than its geometry (with the padding to even) asks for."""
+    syntax, encoded = dataset.file_meta.TransferSyntaxUID, value_of(dataset, keyword)
+    if encoded is None or syntax.is_private or not syntax.is_transfer_syntax or syntax.is_encapsulated:
+        return False
+    shape = [number(dataset, name) for name in ("Rows", "Columns")]
+    bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(keyword) or number(dataset, "BitsAllocated")
+    frame = prod(shape) * bits * number(dataset, "SamplesPerPixel", 1)
+    return len(encoded) > ceil(frame * number(dataset, "NumberOfFrames", 1) / 8) + 1
 
 
 def _meaning(dataset: Dataset) -> tuple:

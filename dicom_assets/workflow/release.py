@@ -12,10 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pydicom
+from pydicom.errors import InvalidDicomError
 
-from ..storage.atomic import copy_into, make_folder, write_if_changed
+from ..storage.atomic import copy_into, make_folder, remove_unfinished, write_if_changed
 from ..storage.atomic import sha256 as sha256_of
-from ..storage.ledger import StudyRow, read_stage, sums_that_fail, write_stage
+from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
 from ..storage.mapping import read_part
 from ..storage.tables import read_rows
@@ -25,10 +26,13 @@ from .parallel import map_studies
 from .report import BatchReport, CheckResult, batch_report, render_html, render_json, report_rows
 from .uid_pairs import compare_studies
 from .validate import ValidationTask, validate_study
-from .verdict import Finding, StudyVerdict, withheld_instances
+from .verdict import Finding, StudyVerdict, withheld_instances, without_withheld
 from .withdraw import begin_release, finish_release, read_release, withdraw
 
 MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
+
+#: Reasons of a study that a worker could not finish: it has no manifest that speaks of its instances
+_FAILED_WHOLE = {"WORKER_CRASHED", "INTERNAL_ERROR", "ORIGINAL_UNREADABLE"}
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,10 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
     """One row a study: released and withheld sum to de-identified. A batch that is released and unchanged since is left
     as it is."""
     with working_on(job, batch):
-        rows = read_stage(job.zones, batch, "mapping_table")
+        rows = require_stage(job.zones, batch, "mapping_table")
         inputs = _inputs_digest(job, batch, rows)
         if _is_finished(job.zones, batch, inputs):
+            _drop_staged(job.zones, batch)
             return read_stage(job.zones, batch, "validation_report")
         verdicts, failed = _validate(job, batch, rows)
         across = compare_studies(verdicts.values())
@@ -75,7 +80,7 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
                 step()
         write_stage(job.zones, batch, "validation_report", final)
         finish_release(job.zones, batch, inputs, files)
-        _drop_staged(job.zones, batch, studies)
+        _drop_staged(job.zones, batch)
     return final
 
 
@@ -120,13 +125,17 @@ def _decide(
     mapped: dict[str, str],
 ) -> _Study:
     """Unproved means not released: an instance goes only if nothing at all speaks against it."""
-    staged = {Path(one.file).stem: one for one in _staged(job.zones, batch, row.study_key)}
+    staged = {Path(one.file).stem: one for one in _staged(job.zones, batch, row.study_key) if row.deidentified}
     whole = _reason_against_all(row, verdict, failed)
     if whole:
         return _Study(row, staged, dict.fromkeys(staged, whole))
-    withheld = dict.fromkeys(withheld_instances(verdict, across) & set(staged), "VALIDATION_FAILED")
-    withheld |= {finding.instance: finding.reason for finding in verdict.findings if finding.instance in withheld}
+    own = {finding.instance: finding.reason for finding in verdict.findings}
+    of_study = [one.reason for one in across if one.study_key == row.study_key] + [own.get("", "VALIDATION_FAILED")]
+    withheld = {uid: own.get(uid, of_study[0]) for uid in withheld_instances(verdict, across) & set(staged)}
+    judged = {facts.instance for facts in verdict.instances}
     for uid, one in staged.items():
+        if uid not in judged:
+            withheld.setdefault(uid, "VALIDATION_FAILED")
         if mapped.get(one.released_path) != one.sha256:
             withheld.setdefault(uid, "MAPPING_ROW_MISSING")
         elif _conflicts(job.zones.released / one.released_path, one, job.profile.digest):
@@ -148,7 +157,10 @@ def _conflicts(target: Path, staged: StagedInstance, digest: str) -> bool:
     """Another content was released under this name by the same rules: one of the two originals is not what it says."""
     if not target.is_file() or sha256_of(target) == staged.sha256:
         return False
-    header = pydicom.dcmread(target, stop_before_pixels=True, specific_tags=["DeidentificationMethod"])
+    try:
+        header = pydicom.dcmread(target, stop_before_pixels=True, specific_tags=["DeidentificationMethod"])
+    except InvalidDicomError:
+        return False  # what lies there is no instance at all, and is replaced
     return digest[:16] in str(header.get("DeidentificationMethod", ""))
 
 
@@ -188,10 +200,12 @@ def _report(
     quarantined: Counter[tuple[str, str]] = Counter()
     for row in rows:
         for one in read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance):
-            if one.reason:
+            if one.reason and row.reason not in _FAILED_WHOLE:
                 quarantined[row.study_key, one.reason] += 1
+        if row.reason in _FAILED_WHOLE and row.quarantined:
+            quarantined[row.study_key, row.reason] += row.quarantined
     stays = {uid for study in studies for uid in study.withheld}
-    shown = [replace(v, thumbnails=tuple(t for t in v.thumbnails if t.instance not in stays)) for v in verdicts]
+    shown = [without_withheld(verdict, stays) for verdict in verdicts]
     withheld = Counter((study.row.study_key, reason) for study in studies for reason in study.withheld.values())
     return batch_report(
         batch=batch,
@@ -206,6 +220,7 @@ def _report(
 
 
 def _write_report(zones: Zones, batch: str, report: BatchReport) -> None:
+    remove_unfinished(zones.report(batch, "html").parent)
     for suffix, content in (
         ("html", render_html(report)),
         ("parquet", report_rows(report)),
@@ -228,7 +243,8 @@ def _release(job: Job, batch: str, study: _Study) -> None:
     for one in study.released:
         target = job.zones.released / one.released_path
         if not (target.is_file() and sha256_of(target) == one.sha256):
-            copy_into(staging / one.file, target, RELEASED_FILE, RELEASED_FOLDER)
+            copy_into(staging / one.file, target, RELEASED_FILE, RELEASED_FOLDER, one.sha256)
+        remove_unfinished(target.parent)
 
 
 def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
@@ -254,8 +270,9 @@ def _is_finished(zones: Zones, batch: str, inputs: str) -> bool:
     )
 
 
-def _drop_staged(zones: Zones, batch: str, studies: Iterable[_Study]) -> None:
+def _drop_staged(zones: Zones, batch: str) -> None:
     """The staged copies of what is released."""
-    for study in studies:
-        for one in study.released:
-            (zones.staging(batch, study.row.study_key) / one.file).unlink(missing_ok=True)
+    released = {Path(file).name for file in read_release(zones, batch).files}
+    for staged in (zones.restricted / "staging" / batch).glob("*/*.dcm"):
+        if staged.name in released:
+            staged.unlink(missing_ok=True)

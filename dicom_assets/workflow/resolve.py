@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..batches.planning import ask
 from ..batches.request import RequestRow, load_request
+from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError, RetryLater
 from ..pacs.find import StudyMatch, find_instances
 from ..storage.ledger import StudyRow, write_stage
@@ -16,6 +17,8 @@ from .job import Job, working_on
 
 #: Queries without an answer after which the archive is left alone in this run
 _UNANSWERED = 2
+#: Of these one is enough: each costs the whole time limit
+_SLOW = {"PACS_STALLED", "PACS_TIMEOUT"}
 
 
 def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
@@ -34,17 +37,17 @@ def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
                 known = before[job.key.request_key(row.canonical)]
                 if not known or not all(study.state == "found" for study in known):
                     asked += 1
-                    known, error = _ask(job, row, unanswered)
+                    answer, error = _ask(job, row, unanswered)
                     if error is not None:
                         unanswered.append(error)
+                    known = known if known and error is not None else answer
                 for study in known:
-                    studies.setdefault(study.study_key, study)
+                    studies[study.study_key] = _merged(studies.get(study.study_key), study)
                 step()
         if unanswered and len(unanswered) == asked:
             raise RetryLater(unanswered[0].code)
-        brings_pseudonyms = any(study.pseudonym for study in studies.values())
-        in_use = pseudonyms_in_use(job.zones, but_not=batch) if brings_pseudonyms else {}
-        resolved = refuse_pseudonym_conflicts(studies.values(), in_use)
+        in_use = pseudonyms_in_use(job.zones, but_not=batch)
+        resolved = refuse_pseudonym_conflicts(job.key, studies.values(), in_use)
         write_rows(path, resolved, ResolvedStudy)
         rows = [_ledger_row(study) for study in resolved]
         write_stage(job.zones, batch, "pacs_studies", rows)
@@ -55,7 +58,7 @@ def _ask(job: Job, row: RequestRow, unanswered: list[RetryLater]) -> tuple[list[
     """unanswered: errors so far; after a few of them the archive is not asked again in this run."""
     request_key = job.key.request_key(row.canonical)
     try:
-        if len(unanswered) >= _UNANSWERED:
+        if len(unanswered) >= _UNANSWERED or (unanswered and unanswered[-1].code in _SLOW):
             raise RetryLater(unanswered[-1].code)
         found = ask(job.archive, row)
         studies = [_resolved(job, row, request_key, match) for match in found.matches]
@@ -98,23 +101,41 @@ def _without_study(job: Job, row: RequestRow, request_key: str, state: str, reas
     )
 
 
-def refuse_pseudonym_conflicts(studies: Iterable[ResolvedStudy], in_use: dict[str, str]) -> list[ResolvedStudy]:
-    """Studies whose site-given pseudonym stands for two patients, or whose patient has two, are refused before anything
-    is retrieved. in_use: original patient ID -> pseudonym, of earlier batches. Sorted by study key."""
+def _merged(earlier: ResolvedStudy | None, study: ResolvedStudy) -> ResolvedStudy:
+    """Two rows that mean one study: the pseudonym that either brings, and a conflict where they bring two."""
+    if earlier is None:
+        return study
+    if earlier.pseudonym and study.pseudonym and earlier.pseudonym != study.pseudonym:
+        return replace(earlier, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
+    return replace(earlier, pseudonym=earlier.pseudonym or study.pseudonym)
+
+
+def refuse_pseudonym_conflicts(
+    key: PseudonymKey, studies: Iterable[ResolvedStudy], in_use: dict[str, str]
+) -> list[ResolvedStudy]:
+    """Studies whose patient would have two pseudonyms, or whose pseudonym two patients, are refused before anything is
+    retrieved. in_use: original patient ID -> pseudonym, of earlier batches. Sorted by study key."""
     studies = sorted(studies, key=lambda study: study.study_key)
     pseudonyms, patients = defaultdict(set), defaultdict(set)
-    pairs = {(s.patient_id, s.pseudonym) for s in studies if s.pseudonym} | set(in_use.items())
+    pairs = {(s.patient_id, _pseudonym_of(key, s)) for s in studies if s.state == "found"} | set(in_use.items())
     for patient, pseudonym in pairs:
-        pseudonyms[patient].add(pseudonym)
-        patients[pseudonym].add(patient)
+        if patient and pseudonym:
+            pseudonyms[patient].add(pseudonym)
+            patients[pseudonym].add(patient)
     return [
         replace(study, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
         if study.state == "found"
-        and study.pseudonym
-        and (len(pseudonyms[study.patient_id]) > 1 or len(patients[study.pseudonym]) > 1)
+        and (len(pseudonyms[study.patient_id]) > 1 or len(patients[_pseudonym_of(key, study)]) > 1)
         else study
         for study in studies
     ]
+
+
+def _pseudonym_of(key: PseudonymKey, study: ResolvedStudy) -> str:
+    """What the patient will be called; empty where that depends on how the files encode the ID."""
+    if study.pseudonym or not study.patient_id.isascii():
+        return study.pseudonym
+    return key.patient(study.patient_id.encode())
 
 
 def _ledger_row(study: ResolvedStudy) -> StudyRow:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ..errors import DicomAssetsError, RetryLater
 from ..pacs.find import InstanceMatch, find_instances
 from ..pacs.retrieve import ReceivedInstance, retrieve_instances
-from ..storage.ledger import StudyRow, read_stage, write_stage
+from ..storage.ledger import StudyRow, read_stage, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy
 from ..storage.raw import RawFolder
 from ..storage.tables import read_rows
@@ -18,8 +18,8 @@ from .job import Job, coded_file_errors, working_on
 #: Rounds of asking for what is missing, while each brings something
 _ROUNDS = 5
 #: Rounds in a row that ended in a time-out or dead connection, over all studies of a batch, after which the archive is
-#: left alone: three times its stall limit is what a run may wait in vain.
-_DEAD_ROUNDS = 3
+#: left alone: twice its stall limit is what this stage may wait in vain.
+_DEAD_ROUNDS = 2
 #: Codes of such rounds
 _DEAD = {"PACS_UNREACHABLE", "PACS_TIMEOUT", "PACS_STALLED", "RECEIVER_PORT_BUSY"}
 #: Codes after which no study of this run can be asked for; the stage as a whole may be tried again
@@ -54,7 +54,7 @@ def retrieve_studies(job: Job, batch: str) -> list[StudyRow]:
         resolved = {s.study_key: s for s in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
         patience = _Patience()
         rows = []
-        stage = read_stage(job.zones, batch, "pacs_studies")
+        stage = require_stage(job.zones, batch, "pacs_studies")
         with job.progress("retrieving", len(stage)) as step:
             for row in stage:
                 study = resolved[row.study_key]
@@ -80,26 +80,34 @@ def _study_row(
     if before is not None and before.state == "done" and folder.is_whole():
         return before
     if patience.ended:
-        return _failed(row, patience.reason, folder)
+        return _failed(row, before, patience.reason, folder)
     try:
         return _Retrieval(job, batch, study, folder, patience).run(row)
     except DicomAssetsError as error:
         if error.code in ("DISK_FULL", "NO_PERMISSION", "FILE_OPERATION_FAILED"):
             raise
         patience.after(error.code, brought=0)
-        return _failed(row, error.code, folder)
+        return _failed(row, before, error.code, folder)
 
 
 def _folder_of(job: Job, batch: str, study: ResolvedStudy) -> RawFolder:
     return RawFolder(job.zones.raw(batch, study.study_key), job.key.file_name)
 
 
-def _failed(row: StudyRow, reason: str, folder: RawFolder) -> StudyRow:
-    """What an earlier attempt brought still counts."""
+def _failed(row: StudyRow, before: StudyRow | None, reason: str, folder: RawFolder) -> StudyRow:
+    """What an earlier attempt brought still counts, and so does what the archive listed then."""
     received = folder.read_manifest()
-    missing = max(0, (row.expected or 0) - len(received))
+    expected = before.expected if before is not None else row.expected
+    if expected is not None:
+        expected = max(expected, len(received))
     return replace(
-        row, state="failed", reason=reason, received=len(received), missing=missing, bytes=sum(r.size for r in received)
+        row,
+        state="failed",
+        reason=reason,
+        expected=expected,
+        received=len(received),
+        missing=(expected or 0) - len(received) if expected is not None else 0,
+        bytes=sum(instance.size for instance in received),
     )
 
 
@@ -128,7 +136,7 @@ class _Retrieval:
             brought = self._round(missing, whole_study=number == 0 and not verified)
             self._missing(listed, verified)
             self.patience.after(self.reason, brought)
-            if self.patience.ended or (number and not brought):
+            if not brought and (number or self.reason in _DEAD):
                 break
         return self._proof(row, verified)
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from pydicom.datadict import keyword_for_tag
+from pydicom.uid import UID_dictionary
 
 from ..deid.residual import Piece
 from .verdict import Finding, PatientPair, StudyVerdict, UidPair
@@ -30,7 +31,7 @@ def object_uids(pieces: Iterable[Piece]) -> dict[tuple, tuple[str, list[str]]]:
 
 
 def uid_pairs(original: Iterable[Piece], output: Iterable[Piece], instance: str) -> list[UidPair]:
-    """Well-known UIDs (1.2.840.10008...) are left out where they did not change."""
+    """UIDs that the standard lists are left out where they did not change."""
     before = object_uids(original)
     pairs = []
     for (path, tag), (place, new_values) in object_uids(output).items():
@@ -38,7 +39,7 @@ def uid_pairs(original: Iterable[Piece], output: Iterable[Piece], instance: str)
         if len(old_values) != len(new_values):
             continue
         for old, new in zip(old_values, new_values, strict=True):
-            if old and new and not (old == new and old.startswith("1.2.840.10008.")):
+            if old and new and not (old == new and old in UID_dictionary):
                 pairs.append(UidPair(old, new, instance, place, defines=not path and tag in _DEFINING))
     return pairs
 

@@ -102,7 +102,7 @@ def _validate_instance(study: _Study, row: StagedInstance) -> None:
         path = task.released_root / row.released_path
     encoded = path.read_bytes() if path.is_file() else b""
     pieces = pieces_of(encoded)
-    instance = checks.value_at_top(pieces, _SOP_INSTANCE) or Path(row.released_path).stem
+    instance = Path(row.file).stem  # under this name it would be released, whatever the file says of itself
     problems: list[tuple[str, str, str]] = []
     output = checks.read_file(encoded)
     if output is None:

@@ -1,7 +1,7 @@
 """What the independent check says of a study: the words that validate, verify and the report share."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 #: Check -> the plain statement that it proves. A check reads as a sentence that should be true.
 CHECKS = {
@@ -93,6 +93,18 @@ class StudyVerdict:
     patients: tuple[PatientPair, ...]
     references: int  #: references to other objects that were followed from original to output
     thumbnails: tuple[Thumbnail, ...]
+
+
+def without_withheld(verdict: StudyVerdict, withheld: set[str]) -> StudyVerdict:
+    """The verdict as it may be shown: of withheld instances no value at all, for a name may stand in any of them."""
+    instances = tuple(
+        replace(facts, modality="", sop_class="", transfer_syntax="", manufacturer="")
+        if facts.instance in withheld
+        else facts
+        for facts in verdict.instances
+    )
+    thumbnails = tuple(one for one in verdict.thumbnails if one.instance not in withheld)
+    return replace(verdict, instances=instances, thumbnails=thumbnails)
 
 
 def withheld_instances(verdict: StudyVerdict, across: Iterable[Finding] = ()) -> set[str]:

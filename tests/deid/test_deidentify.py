@@ -249,3 +249,48 @@ def test_a_profile_file_that_is_not_understood_is_refused(tmp_path: Path, conten
     path.write_text(content)
     with pytest.raises(DicomAssetsError):
         load_profile(str(path))
+
+
+def test_the_standards_root_alone_makes_no_uid_well_known() -> None:
+    dataset = minimal()
+    dataset.SeriesInstanceUID = "1.2.840.10008.12345.19530411"
+    dataset.ContextUID = "1.2.276.19530411.12345"
+    output = encoded(deidentified(dataset, BASIC))
+    assert b"19530411" not in output
+
+
+def test_free_text_where_a_code_belongs_goes_even_if_somebody_has_asked_for_it() -> None:
+    dataset = minimal()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "Frau Quillfeather, Bett 7"]
+        dataset.Modality = "Quillfeather"
+        output = deidentified(dataset, BASIC)
+    assert "ImageType" not in output
+    assert "Modality" not in output
+
+
+def test_bytes_behind_the_pixels_are_cut_off() -> None:
+    dataset = minimal()
+    dataset.Rows = dataset.Columns = 8
+    dataset.SamplesPerPixel, dataset.BitsAllocated = 1, 8
+    dataset.add_new(0x7FE00010, "OB", b"\1" * 64 + b"Quillfeather")
+    dataset.add_new(0x7FE00009, "OD", b"Quillfeather".ljust(16))
+    output = deidentified(dataset, BASIC)
+    assert output.PixelData == b"\1" * 64
+    assert "DoubleFloatPixelData" not in output
+
+
+@pytest.mark.parametrize(
+    ("spelt", "standard"),
+    [("utf-8", "ISO_IR 192"), ("latin1", "ISO_IR 100"), ("ISO_IR 100", "ISO_IR 100"), ("?", None)],
+)
+def test_a_misspelt_character_set_is_set_right_or_removed(spelt: str, standard: str | None) -> None:
+    dataset = minimal()
+    content = encoded(dataset)
+    element = b"\x08\x00\x05\x00CS" + len(spelt.ljust(10)).to_bytes(2, "little") + spelt.ljust(10).encode()
+    content = content.replace(b"\x08\x00\x16\x00UI", element + b"\x08\x00\x16\x00UI", 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        output = pydicom.dcmread(io.BytesIO(deidentify(content, BASIC, KEY).encoded))
+    assert output.get("SpecificCharacterSet") == standard

@@ -226,3 +226,22 @@ def test_ordinary_words_are_those_of_the_standard():
 def test_folding_leaves_what_matters():
     assert folded("Müller-José^山田 Straße") == " muller jose 山田 strasse "
     assert dates_in("no date 99.99.2020") == set()
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\xff\xd8\xff\xfe\x00\x19Ottoline Quillfeather\0\0\xff\xda\0\2" + b"\x55" * 20 + b"\xff\xd9",
+        b"\xff\xd8\xff\xda\0\2" + b"\x55" * 20 + b"\xff\xd9" + b"Ottoline Quillfeather ",
+        b"\xff\x4f\xff\x64\x00\x19\0\1Ottoline Quillfeather\xff\x90\0\2" + b"\x55" * 21 + b"\xff\xd9",
+    ],
+    ids=["JPEG comment", "behind the end", "JPEG 2000 comment"],
+)
+def test_a_name_beside_the_coded_pixels_is_found(stream: bytes) -> None:
+    original = Dataset()
+    original.PatientName = "Quillfeather^Ottoline"
+    identifiers = identifiers_of([original])
+    item = b"\xfe\xff\x00\xe0"
+    pixels = b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff" + item + bytes(4) + item + len(stream).to_bytes(4, "little")
+    encoded = bytes(128) + b"DICM" + pixels + stream + b"\xfe\xff\xdd\xe0" + bytes(4)
+    assert {hit.kind for hit in find_residuals(encoded, identifiers)} == {"name"}
