@@ -31,8 +31,9 @@ def _fragments(data: bytes, position: int, end: int) -> Iterator[bytes]:
 
 
 def _parts(fragment: bytes) -> Iterator[bytes]:
-    if fragment[:2] in (_JPEG_START, _J2K_START):
-        yield from _segments(fragment, is_j2k=fragment[:2] == _J2K_START)
+    if fragment[:2] not in (_JPEG_START, _J2K_START):
+        return
+    yield from _segments(fragment, is_j2k=fragment[:2] == _J2K_START)
     last = fragment.rfind(_END)
     if last >= 0 and len(fragment) - last - 2 > _LONGEST_REST:
         yield fragment[last + 2 :]

@@ -260,11 +260,13 @@ def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
 
 
 def _is_finished(zones: Zones, batch: str, inputs: str) -> bool:
-    """The same inputs were released before, and every file of the release and its report is still there."""
+    """The same inputs were released before, all of them, and every file of the release and its report is still there.
+    What was withheld is judged again: the reason may lie in a file that has been mended since."""
     release = read_release(zones, batch)
     return (
         release.inputs == inputs
         and zones.ledger(batch, "validation_report").is_file()
+        and not any(row.withheld for row in read_stage(zones, batch, "validation_report"))
         and all(zones.report(batch, suffix).is_file() for suffix in ("html", "json", "parquet"))
         and all((zones.released / file).is_file() for file in release.files)
     )
