@@ -112,7 +112,7 @@ def deidentify_study(task: DeidTask) -> int:
         leftover.unlink()
     remove_unfinished(task.staging)
     raw = read_rows(manifest_of(task.raw), RawInstance)
-    two_patients = len({_patient_of(task.raw / instance.file) for instance in raw} - {None}) > 1
+    two_patients = len({_patient_of(task.raw / instance.file) for instance in raw} - {None, b""}) > 1
     names: dict[Path, Path] = {}
     rows = [_one(task, instance, "TWO_PATIENTS_IN_STUDY" if two_patients else "", names) for instance in raw]
     publish(names)

@@ -1,5 +1,6 @@
 """One process pool over studies: the only place where work is spread over cores."""
 
+import logging
 import multiprocessing
 import os
 import resource
@@ -14,11 +15,15 @@ from typing import Generic, TypeVar
 from ..errors import DicomAssetsError, RetryLater, from_os_error
 from ..quiet import describe_bug, silence_libraries
 
+_LOG = logging.getLogger(__name__)
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 #: Address space of a worker, bytes: a file that makes a decoder ask for more ends that worker, not the machine.
 _WORKER_MEMORY = 8 << 30
+#: CPU seconds that a worker may spend on one study; a decoder that runs for ever ends that worker.
+_STUDY_SECONDS = 3600
 #: Errors of the machine, not of a study: the stage stops with them.
 _OF_THE_MACHINE = {"DISK_FULL", "NO_PERMISSION", "FILE_OPERATION_FAILED"}
 
@@ -46,6 +51,8 @@ def map_studies(
             outcomes |= _run(fn, {number: task}, 1, lambda: None)
     ordered = [outcomes[number] for number in range(len(tasks))]
     for outcome in ordered:
+        if outcome.detail:
+            _LOG.error("%s: %s", outcome.code, outcome.detail)
         if outcome.code in _OF_THE_MACHINE:
             raise RetryLater(outcome.code)
     return ordered
@@ -91,6 +98,9 @@ def _end_with(parent: int) -> None:
 
 def _guarded(fn: Callable[[Task], Result], task: Task) -> tuple[Result | None, str, str]:
     """Exceptions do not cross to the parent: their texts would be pickled with them."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime) + _STUDY_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
     try:
         return fn(task), "", ""
     except DicomAssetsError as error:
