@@ -90,7 +90,7 @@ def test_only_settings_reads_the_environment() -> None:
 
 
 def test_the_independent_check_shares_nothing_with_the_de_identifier() -> None:
-    de_identifier = {"deidentify", "actions", "profile", "pseudonyms", "fits"}
+    de_identifier = {"deidentify", "actions", "profile", "pseudonyms", "fits", "reading", "values"}
     for name in ("workflow/validate.py", "workflow/verify.py", "workflow/instance_checks.py", "workflow/uid_pairs.py"):
         for node in ast.walk(ast.parse((PACKAGE / name).read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("deid"):

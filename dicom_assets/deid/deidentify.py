@@ -7,9 +7,7 @@ and VM. What cannot be walked to its end raises, and the caller quarantines it.
 import io
 from dataclasses import dataclass, field
 
-import numpy as np
 import pydicom
-from pydicom.charset import python_encoding
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
@@ -22,16 +20,13 @@ from .fits import fits, vr_is_the_dictionarys
 from .profile import EDITION, Profile, is_well_known, name_of, vr_of
 from .pseudonyms import PseudonymKey
 from .reading import OTHER_PIXELS, PIXEL_DATA, native_pixel_bytes, patient_id_of, raw_value, read
+from .values import character_set, encoded_value, kept, vr_in
 
 DEEPEST = 16  #: levels of nested sequences; real objects stay under 10
 IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
 
 _PATIENT_ID, _PATIENT_NAME, _CHARACTER_SET = 0x00100020, 0x00100010, 0x00080005
 _PLACING_UIDS = (0x0020000D, 0x0020000E, 0x00080018)  # study, series, instance
-_CHARACTER_SETS = frozenset(python_encoding)
-_SPELLINGS = {"UTF8": "ISO_IR 192", "ISOIR192": "ISO_IR 192", "ISO_IR192": "ISO_IR 192", "LATIN1": "ISO_IR 100",
-    "ISO_IR100": "ISO_IR 100", "ISOIR100": "ISO_IR 100", "ISO88591": "ISO_IR 100"}  # fmt: skip
-_SWAPPED_BYTES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
 #: Sequences whose codes name a person or a place: their codes are replaced, not kept.
 _IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
 #: Encapsulated Document storage classes: PDF, CDA, STL, OBJ, MTL
@@ -138,7 +133,7 @@ class _Walk:
         known = vr_of(tag)
         if not known or group >= 0xFFFA or 0x5000 <= group < 0x5100 or 0x6000 <= group < 0x6100:
             return self._removed(tag)  # unknown, digital signatures, trailing padding, curves, overlays
-        vr = _vr_in(source, tag, known)
+        vr = vr_in(source, tag, known)
         action = self.profile.action_for(tag, known, self.sop_class_uid, path)
         if action is Action.REMOVE:
             return self._removed(tag)
@@ -153,12 +148,12 @@ class _Walk:
         if tag in OTHER_PIXELS or tag == PIXEL_DATA:
             return self._pixels(source, tag)
         if tag == _CHARACTER_SET:
-            return _character_set(source, tag) or self._removed(tag)
-        if not fits(tag, vr, _encoded_value(source.get_item(tag))):
+            return character_set(source, tag) or self._removed(tag)
+        if not fits(tag, vr, encoded_value(source.get_item(tag))):
             return self._removed(tag)
         if within_identity and vr in ("LO", "SH", "UC", "UR"):
             return self._changed(tag, vr, dummy_for(vr))
-        return _kept(source, tag)
+        return kept(source, tag)
 
     def _removed(self, tag: int) -> None:
         self.tags.add(name_of(tag))
@@ -171,7 +166,7 @@ class _Walk:
         """At top level, one kind, and no byte more than the geometry asks for: nobody looks at the rest."""
         if source is not self.source or (tag != PIXEL_DATA and PIXEL_DATA in source):
             return self._removed(tag)
-        length, element = native_pixel_bytes(self.header, tag), _kept(source, tag)
+        length, element = native_pixel_bytes(self.header, tag), kept(source, tag)
         if " or " in element.VR:
             element = DataElement(tag, "OW" if length is not None else "OB", element.value)
             element.is_undefined_length = length is None
@@ -185,7 +180,7 @@ class _Walk:
             return self._removed(tag)
         if source[tag].VR == "SQ":
             return self._sequence(source, tag, path, within_identity=False)
-        return _kept(source, tag)
+        return kept(source, tag)
 
     def _replaced(
         self, source: Dataset, tag: int, known: str, action: Action, path: tuple[str, ...]
@@ -197,7 +192,7 @@ class _Walk:
         if action is Action.EMPTY or not source.get_item(tag).value:
             return self._changed(tag, vr, [] if vr == "SQ" else None)
         if vr == "SQ":
-            if _vr_in(source, tag, known) != "SQ":
+            if vr_in(source, tag, known) != "SQ":
                 return self._changed(tag, vr, [])
             return self._sequence(source, tag, path, within_identity=tag in _IDENTITY_SEQUENCES)
         if vr == "UI":
@@ -258,47 +253,3 @@ class _Walk:
         buffer = io.BytesIO()
         pydicom.dcmwrite(buffer, output, implicit_vr=False, little_endian=True, enforce_file_format=True)
         return buffer.getvalue()
-
-
-def _encoded_value(element: DataElement | RawDataElement) -> bytes:
-    """The value as text or bytes, for the check of its form. Numbers that pydicom has decoded on its own account (it
-    needs Pixel Representation to know other elements' VRs) have the form of their VR already, and come back empty."""
-    value = element.value
-    if value is None or isinstance(value, bytes):
-        return value or b""
-    values = [value] if isinstance(value, str | int | float) else list(value)
-    if all(type(one) in (int, float) for one in values):
-        return b""
-    return "\\".join(str(one) for one in values).encode()
-
-
-def _vr_in(source: Dataset, tag: int, known: str) -> str:
-    """The VR that the file states; the dictionary's where it states none (implicit, UN)."""
-    stated = source.get_item(tag).VR
-    if stated in (None, "UN") or " or " in stated:
-        return known.split(" or ")[0]
-    return stated
-
-
-def _kept(source: Dataset, tag: int) -> DataElement | RawDataElement:
-    """The element as it is: its bytes where they are Explicit VR Little Endian already, its decoded value elsewhere."""
-    raw = source.get_item(tag)
-    implicit, little_endian = source.original_encoding
-    if isinstance(raw, RawDataElement) and not implicit and little_endian and raw.VR not in (None, "UN"):
-        return raw
-    element = source[tag]
-    size = _SWAPPED_BYTES.get(element.VR)
-    if tag == PIXEL_DATA and source.get("BitsAllocated") == 32:
-        size = 4
-    if not little_endian and size and isinstance(element.value, bytes):
-        swapped = np.frombuffer(element.value, dtype=f">u{size}").astype(f"<u{size}").tobytes()
-        return DataElement(tag, element.VR, swapped)
-    return element
-
-
-def _character_set(source: Dataset, tag: int) -> DataElement | None:
-    """Specific Character Set in the standard's spelling; None where it names no set that is known."""
-    value = source[tag].value
-    names = [str(one or "").strip() for one in ([value] if isinstance(value, str) or value is None else value)]
-    names = [_SPELLINGS.get(name.upper().replace("-", "").replace(" ", ""), name) for name in names]
-    return DataElement(tag, "CS", names) if all(name in _CHARACTER_SETS for name in names) else None
