@@ -52,7 +52,10 @@ class Settings:
     def from_env(cls, overrides: Mapping[str, str] = MappingProxyType({})) -> "Settings":
         """overrides: variable -> value, stronger than the environment; empty ones count as absent.
         Raises BadInput with a code where a variable cannot be used."""
-        file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+        try:
+            file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+        except (ValueError, OSError):
+            raise BadInput("SETTING_ENV_FILE") from None
         given = {**file, **os.environ, **{name: value for name, value in overrides.items() if value}}
         value = {name: given.get(name) or default for name, default in DEFAULTS.items()}
         if value["DICOM_PACS_RETRIEVE"] not in ("auto", "get", "move"):
@@ -60,7 +63,7 @@ class Settings:
         if "://" in value["DICOM_RELEASED_ROOT"]:
             raise BadInput("SETTING_RELEASED_ROOT")
         settings = cls(
-            pacs_host=value["DICOM_PACS_HOST"],
+            pacs_host=value["DICOM_PACS_HOST"].strip(),
             pacs_port=_port(value["DICOM_PACS_PORT"]),
             pacs_ae_title=_ae_title(value["DICOM_PACS_AE_TITLE"]),
             calling_ae_title=_ae_title(value["DICOM_CALLING_AE_TITLE"]),

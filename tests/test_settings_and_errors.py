@@ -67,3 +67,23 @@ def test_the_key_is_made_once_and_refused_where_others_can_read_it(tmp_path: Pat
     path.chmod(0o640)
     with pytest.raises(Exception, match="KEY_FILE_OPEN_TO_OTHERS"):
         load_or_make_key(path)
+
+
+def test_another_key_than_the_mappings_is_refused(tmp_path: Path) -> None:
+    from dicom_assets.storage.manifests import StagedInstance
+    from dicom_assets.storage.mapping import MappedStudy, write_part
+    from dicom_assets.workflow.job import job_of, zones_of
+
+    settings = Settings.from_env()
+    job = job_of(settings)
+    staged = StagedInstance(
+        "a", "", "", "b.dcm", "P/1/2/b.dcm", "", "", "1.2", "7", "P", (), (), (), "", job.key.key_id
+    )
+    write_part(zones_of(settings), "cohort-20260131-001", [MappedStudy("s", (staged,))])
+    assert job_of(settings).key == job.key
+    settings.pseudonym_key_file.write_bytes(bytes(32))
+    with pytest.raises(Exception, match="KEY_FILE_NOT_THE_SAME"):
+        job_of(settings)
+    settings.pseudonym_key_file.unlink()
+    with pytest.raises(Exception, match="KEY_FILE_MISSING"):
+        job_of(settings)

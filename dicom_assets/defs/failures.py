@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
-from ..errors import DicomAssetsError, RetryLater
+from ..errors import REASONS, DicomAssetsError, RetryLater
 from ..quiet import describe_bug
 
 #: Errors of the archive's side, which may be over in a minute; a full disk is not.
@@ -26,6 +27,8 @@ def coded_failures(context: dg.AssetExecutionContext | None = None) -> Iterator[
         retried = isinstance(error, RetryLater) and error.code.startswith(_OF_THE_ARCHIVE)
         retried = retried and context is not None and context.retry_number < ARCHIVE_DOWN.max_retries
         failure = dg.Failure(description=str(error), allow_retries=retried)
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError):
+        failure = dg.Failure(description=f"INTERRUPTED: {REASONS['INTERRUPTED']}", allow_retries=False)
     except Exception as error:
         failure = dg.Failure(description=f"INTERNAL_ERROR: {describe_bug(error)}", allow_retries=False)
     else:

@@ -22,6 +22,7 @@ from .pseudonyms import PseudonymKey
 from .reading import OTHER_PIXELS, PIXEL_DATA, native_pixel_bytes, patient_id_of, raw_value, read
 from .values import character_set, encoded_value, kept, vr_in
 
+_LONGEST_TAIL = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
 DEEPEST = 16  #: levels of nested sequences; real objects stay under 10
 IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
 
@@ -108,6 +109,8 @@ class _Walk:
         length = native_pixel_bytes(self.header, pixels) if pixels is not None else None
         if length is not None and len(self.source.get_item(pixels).value or b"") < length - 1:
             raise BadInput("PIXEL_DATA_TRUNCATED")
+        if length is not None and len(self.source.get_item(pixels).value or b"") > length + _LONGEST_TAIL:
+            raise BadInput("PIXEL_DATA_TOO_LONG")
 
     def _dataset(self, source: Dataset, path: tuple[str, ...], within_identity: bool) -> Dataset:
         if len(path) > DEEPEST:

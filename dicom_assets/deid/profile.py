@@ -6,6 +6,7 @@ A profile decides by allow-list: `action_for` says KEEP only for what a rule or 
 import csv
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +29,8 @@ GROUP_SWITCHES = (
 )  # fmt: skip
 SHIPPED = ("basic", "halo")
 
+#: Context groups of PS3.16 and coding schemes of HL7's register (SNOMED CT, LOINC, UCUM ...)
+_PUBLIC_TABLES = re.compile(r"1\.2\.840\.10008\.6\.1\.\d{1,4}|2\.16\.840\.1\.113883\.6\.\d{1,3}")
 _DATE_VRS = {"DA", "DT", "TM"}
 _SOP_CLASS_UID = 0x00080016
 _ICC_PROFILE = 0x00282000
@@ -91,7 +94,7 @@ class Profile:
 def is_well_known(uid: str) -> bool:
     """UIDs that PS3.6 lists: classes, syntaxes, well-known instances and frames of reference. Its root alone is no
     proof: a patient's number may follow it."""
-    return uid in UID_dictionary
+    return uid in UID_dictionary or _PUBLIC_TABLES.fullmatch(uid) is not None
 
 
 def load_profile(name: str) -> Profile:

@@ -38,24 +38,28 @@ def patient_id_of(dataset: Dataset) -> bytes:
 
 
 def text_of(dataset: Dataset, keyword: str) -> str:
-    """A text value decoded by the data set's own character set; empty where it cannot be."""
+    """A text value decoded by the data set's own character set, less the padding; empty where it cannot be."""
     try:
         value = dataset.get(keyword)
-        return "" if value is None else str(value)
+        values = [] if value is None else [value] if isinstance(value, str) else list(value)
+        return "\\".join(str(one) for one in values).strip(" \0")
     except Exception:
         return ""
 
 
 def native_pixel_bytes(header: Dataset, tag: int) -> int | None:
-    """Bytes that the geometry asks for, padded to even; None where the pixel data is encapsulated.
+    """Bytes that the geometry asks for, padded to even; None where the pixel data is encapsulated. Raises BadInput.
     header: a data set of its own for this question, since asking decodes its values."""
     if header.file_meta.TransferSyntaxUID.is_encapsulated:
         return None
     bits = OTHER_PIXELS.get(tag) or int(header.get("BitsAllocated") or 0)
     samples = int(header.get("SamplesPerPixel") or 1)
-    if header.get("PhotometricInterpretation") == "YBR_FULL_422":
-        samples = 2
     frames = int(header.get("NumberOfFrames") or 1)
-    pixels = int(header.get("Rows") or 0) * int(header.get("Columns") or 0) * samples * frames
-    length = (pixels * bits + 7) // 8
+    pixels = int(header.get("Rows") or 0) * int(header.get("Columns") or 0) * frames
+    if not pixels or not bits:
+        raise BadInput("PIXEL_GEOMETRY_MISSING")
+    halved = str(header.get("PhotometricInterpretation")) in ("YBR_FULL_422", "YBR_PARTIAL_422")
+    if halved and len(header.get_item(tag).value or b"") * 8 < pixels * samples * bits:
+        samples = 2
+    length = (pixels * samples * bits + 7) // 8
     return length + length % 2

@@ -77,6 +77,12 @@ def mapped_batches(zones: Zones) -> list[str]:
     return sorted(path.stem for path in zones.mapping_folder.glob("*.parquet")) if zones.mapping_folder.is_dir() else []
 
 
+def key_ids_in_use(zones: Zones) -> set[str]:
+    """Ids of the pseudonym keys that made the mapping's parts (one a part: a batch is made with one key)."""
+    parts = (read_part(zones, batch)["key_id"] for batch in mapped_batches(zones))
+    return {part.iloc[0].partition("+")[0] for part in parts if len(part)}
+
+
 def pseudonyms_in_use(zones: Zones, but_not: str) -> dict[str, str]:
     """Original patient ID -> pseudonym over all batches but one."""
     in_use: dict[str, str] = {}

@@ -12,7 +12,7 @@ from ..pacs.archive import Archive
 from ..settings import Settings
 from ..storage.atomic import exclusive_lock
 from ..storage.keys import load_or_make_key
-from ..storage.mapping import mapped_batches
+from ..storage.mapping import key_ids_in_use, mapped_batches
 from ..storage.zones import Zones
 
 #: progress(what, total) gives a function to call once a study is done
@@ -56,6 +56,8 @@ def job_of(settings: Settings, progress: Progress = no_progress) -> Job:
         if mapped_batches(zones) and not settings.pseudonym_key_file.exists():
             raise Refused("KEY_FILE_MISSING")
         key = PseudonymKey(load_or_make_key(settings.pseudonym_key_file))
+        if key_ids_in_use(zones) - {key.key_id}:
+            raise Refused("KEY_FILE_NOT_THE_SAME")
     return Job(
         zones=zones,
         archive=archive_of(settings),

@@ -61,7 +61,7 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
     with working_on(job, batch):
         rows = require_stage(job.zones, batch, "mapping_table")
         inputs = _inputs_digest(job, batch, rows)
-        if _is_finished(job.zones, batch, inputs):
+        if _is_finished(job.zones, batch, inputs, rows):
             _drop_staged(job.zones, batch)
             return read_stage(job.zones, batch, "validation_report")
         verdicts, failed = _validate(job, batch, rows)
@@ -259,8 +259,8 @@ def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
     return digest.hexdigest()
 
 
-def _is_finished(zones: Zones, batch: str, inputs: str) -> bool:
-    """The same inputs were released before, all of them, and every file of the release and its report is still there.
+def _is_finished(zones: Zones, batch: str, inputs: str, rows: Iterable[StudyRow]) -> bool:
+    """The same inputs were released before, all of them, and every file of the release and its report is as it was.
     What was withheld is judged again: the reason may lie in a file that has been mended since."""
     release = read_release(zones, batch)
     return (
@@ -268,7 +268,13 @@ def _is_finished(zones: Zones, batch: str, inputs: str) -> bool:
         and zones.ledger(batch, "validation_report").is_file()
         and not any(row.withheld for row in read_stage(zones, batch, "validation_report"))
         and all(zones.report(batch, suffix).is_file() for suffix in ("html", "json", "parquet"))
-        and all((zones.released / file).is_file() for file in release.files)
+        and all(
+            (zones.released / one.released_path).is_file()
+            and sha256_of(zones.released / one.released_path) == one.sha256
+            for row in rows
+            for one in _staged(zones, batch, row.study_key)
+            if row.deidentified
+        )
     )
 
 

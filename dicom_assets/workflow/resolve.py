@@ -115,7 +115,7 @@ def refuse_pseudonym_conflicts(
 ) -> list[ResolvedStudy]:
     """Studies whose patient would have two pseudonyms, or whose pseudonym two patients, are refused before anything is
     retrieved. in_use: original patient ID -> pseudonym, of earlier batches. Sorted by study key."""
-    studies = sorted(studies, key=lambda study: study.study_key)
+    studies = [_as_before(key, study, in_use) for study in sorted(studies, key=lambda study: study.study_key)]
     pseudonyms, patients = defaultdict(set), defaultdict(set)
     pairs = {(s.patient_id, _pseudonym_of(key, s)) for s in studies if s.state == "found"} | set(in_use.items())
     for patient, pseudonym in pairs:
@@ -129,6 +129,14 @@ def refuse_pseudonym_conflicts(
         else study
         for study in studies
     ]
+
+
+def _as_before(key: PseudonymKey, study: ResolvedStudy, in_use: dict[str, str]) -> ResolvedStudy:
+    """A study that brings no pseudonym takes the one that the site gave its patient in an earlier batch."""
+    given = in_use.get(study.patient_id, "") if study.patient_id and study.state == "found" else ""
+    if study.pseudonym or not given or given == _pseudonym_of(key, study):
+        return study
+    return replace(study, pseudonym=given)
 
 
 def _pseudonym_of(key: PseudonymKey, study: ResolvedStudy) -> str:

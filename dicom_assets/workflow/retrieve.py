@@ -12,9 +12,11 @@ from ..pacs.retrieve import ReceivedInstance, retrieve_instances
 from ..storage.ledger import StudyRow, read_stage, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy
 from ..storage.raw import RawFolder
-from ..storage.tables import read_rows
+from ..storage.tables import read_rows, write_rows
 from .job import Job, coded_file_errors, working_on
 
+#: The row of a study that was proved complete, kept beside its instances: the archive may lose them later, we do not.
+_PROOF = "proof.parquet"
 #: Rounds of asking for what is missing, while each brings something
 _ROUNDS = 5
 #: Rounds in a row that ended in a time-out or dead connection, over all studies of a batch, after which the archive is
@@ -77,8 +79,9 @@ def _study_row(
     if study.state != "found":
         return row
     folder = _folder_of(job, batch, study)
-    if before is not None and before.state == "done" and folder.is_whole():
-        return before
+    proved = read_rows(folder.folder / _PROOF, StudyRow)
+    if proved and folder.is_whole():
+        return proved[0]
     if patience.ended:
         return _failed(row, before, patience.reason, folder)
     try:
@@ -174,6 +177,8 @@ class _Retrieval:
         listed = self._listed()
         if listed is None:
             return self._unlisted(row)
+        if not listed and self.folder.read_manifest():
+            return _failed(row, None, "STUDY_EMPTY", self.folder)  # what an earlier run brought stays as it is
         missing = self._missing(listed, verified)
         wanted = {instance.sop_instance_uid for instance in listed}
         received = [instance for uid, instance in sorted(verified.items()) if uid in wanted]
@@ -181,7 +186,7 @@ class _Retrieval:
         self.folder.set_aside(strangers, self.job.zones.quarantine(self.batch, self.study.study_key))
         self.folder.write_manifest(received)
         complete = not missing and bool(listed)
-        return replace(
+        proved = replace(
             row,
             state="done" if complete else "incomplete",
             reason="" if complete else self.reason or ("INSTANCES_MISSING" if missing else "STUDY_EMPTY"),
@@ -190,6 +195,9 @@ class _Retrieval:
             missing=len(missing),
             bytes=sum(instance.size for instance in received),
         )
+        if complete:
+            write_rows(self.folder.folder / _PROOF, [proved], StudyRow)
+        return proved
 
     def _unlisted(self, row: StudyRow) -> StudyRow:
         """The archive cannot list instances: what came is kept, and the study is never called complete."""
