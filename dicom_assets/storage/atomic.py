@@ -124,6 +124,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def has_digest(path: Path, digest: str) -> bool:
+    """path is a file, and digest its hex SHA-256."""
+    return path.is_file() and sha256(path) == digest
+
+
 @contextlib.contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold the lock file; raises Refused("BATCH_BUSY") where another process holds it. A killed process frees it."""

@@ -14,8 +14,7 @@ from ..deid.pseudonyms import PseudonymKey
 from ..deid.reading import patient_id_of, read, text_of
 from ..errors import DicomAssetsError
 from ..pixels.triage import triage
-from ..storage.atomic import fsync_folder, make_folder, publish, remove_unfinished, write_unfinished
-from ..storage.atomic import sha256 as sha256_of
+from ..storage.atomic import fsync_folder, has_digest, make_folder, publish, remove_unfinished, write_unfinished
 from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, manifest_of
 from ..storage.tables import read_rows, write_rows
@@ -90,15 +89,11 @@ def is_current(task: DeidTask) -> bool:
         bool(staged)
         and {(s.raw_file, s.raw_sha256, s.profile_digest, s.key_id) for s in staged} == inputs
         and all(
-            (task.staging / one.file).is_file() or _has(task.released / one.released_path, one.sha256)
+            (task.staging / one.file).is_file() or has_digest(task.released / one.released_path, one.sha256)
             for one in staged
             if not one.reason
         )
     )
-
-
-def _has(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256_of(path) == digest
 
 
 def _key_id(task: DeidTask) -> str:

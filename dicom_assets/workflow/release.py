@@ -14,8 +14,7 @@ from pathlib import Path
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from ..storage.atomic import copy_into, make_folder, remove_unfinished, write_if_changed
-from ..storage.atomic import sha256 as sha256_of
+from ..storage.atomic import copy_into, has_digest, make_folder, remove_unfinished, write_if_changed
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
 from ..storage.mapping import read_part
@@ -155,7 +154,7 @@ def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dic
 
 def _conflicts(target: Path, staged: StagedInstance, digest: str) -> bool:
     """Another content was released under this name by the same rules: one of the two originals is not what it says."""
-    if not target.is_file() or sha256_of(target) == staged.sha256:
+    if not target.is_file() or has_digest(target, staged.sha256):
         return False
     try:
         header = pydicom.dcmread(target, stop_before_pixels=True, specific_tags=["DeidentificationMethod"])
@@ -242,7 +241,7 @@ def _release(job: Job, batch: str, study: _Study) -> None:
     make_folder(job.zones.released, RELEASED_FOLDER)
     for one in study.released:
         target = job.zones.released / one.released_path
-        if not (target.is_file() and sha256_of(target) == one.sha256):
+        if not has_digest(target, one.sha256):
             copy_into(staging / one.file, target, RELEASED_FILE, RELEASED_FOLDER, one.sha256)
         remove_unfinished(target.parent)
 
@@ -269,8 +268,7 @@ def _is_finished(zones: Zones, batch: str, inputs: str, rows: Iterable[StudyRow]
         and not any(row.withheld for row in read_stage(zones, batch, "validation_report"))
         and all(zones.report(batch, suffix).is_file() for suffix in ("html", "json", "parquet"))
         and all(
-            (zones.released / one.released_path).is_file()
-            and sha256_of(zones.released / one.released_path) == one.sha256
+            has_digest(zones.released / one.released_path, one.sha256)
             for row in rows
             for one in _staged(zones, batch, row.study_key)
             if row.deidentified
