@@ -1,11 +1,11 @@
-# make demo: see it work    make test: the tests    make up: Dagster's UI and daemon on loopback
+# make demo: see it work    make test: the tests    make up: Dagster's UI and daemon on loopback    make bench: speed
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 3000
 
-.PHONY: demo test up install install-test lint clean
+.PHONY: demo test up install install-test bench lint clean
 
 install: $(VENV)/.installed
 
@@ -30,9 +30,16 @@ test: install-test
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -q -rs
 
+# for example: make bench BENCH="--quick --only pydcm --only dicom-assets"
+bench: install .venv-bench/.installed
+	$(BIN)/python -m benchmarks $(BENCH)
+
+.venv-bench/.installed: pyproject.toml benchmarks/constraints.txt benchmarks/install-peers
+	benchmarks/install-peers .venv-bench
+
 up: install
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_REDACT_USER_CODE_ERRORS=1 \
 	    $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) .venv-bench build dist *.egg-info

@@ -1,15 +1,16 @@
-"""The command line `dicom-assets`: thin. It parses, calls, prints; every decision is made below."""
+"""The command line `dicom-assets`: thin. It parses and calls; a command's module is imported when it is asked for."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from . import commands
 from .errors import BadInput, DicomAssetsError, from_os_error
 from .quiet import hide_tracebacks, protect_process
-from .storage.ledger import STAGES
 
+#: Codes that mean that the command was called wrongly: exit code 2
+USAGE = {"WINDOW_MALFORMED", "PLAN_WHAT", "EXPORT_WHAT", "RUN_FROM_WHAT", "INPUT_MISSING", "FOLDERS_OVERLAP"}
 EXIT_CODES = """exit codes: 0 all done; 1 failed; 2 usage; 3 done, but something was quarantined or is incomplete"""
 
 
@@ -23,10 +24,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     demo = command.add_parser("demo", help="run everything against an embedded archive of synthetic studies")
     demo.add_argument("--root", type=Path, default=Path("data/demo"), help="folder for all of its data (%(default)s)")
-    demo.set_defaults(run=commands.demo)
+    demo.set_defaults(run="batch.demo")
 
     echo = command.add_parser("echo", help="test the connection to the archive (C-ECHO)")
-    echo.set_defaults(run=commands.echo)
+    echo.set_defaults(run="archive.echo")
 
     find = command.add_parser("find", help="list studies of the archive (C-FIND at STUDY level)")
     find.add_argument("--from", dest="date_from", metavar="DATE", default="", help="first study date, YYYY-MM-DD")
@@ -38,24 +39,24 @@ def build_parser() -> argparse.ArgumentParser:
     form = find.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object on stdout")
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
-    find.set_defaults(run=commands.find)
+    find.set_defaults(run="archive.find")
 
     plan = command.add_parser("plan", help="cohort file or date window -> batch requests; prints the batch keys")
     plan.add_argument("cohort", nargs="?", type=Path, metavar="COHORT.csv", help="columns as in the README")
     plan.add_argument("--name", default="", help="a label kept inside the request (never in a key or path)")
     plan.add_argument("--from", dest="date_from", metavar="DATE", default="", help="first study date, YYYY-MM-DD")
     plan.add_argument("--to", dest="date_to", metavar="DATE", default="", help="last study date, YYYY-MM-DD")
-    plan.set_defaults(run=commands.plan)
+    plan.set_defaults(run="archive.plan")
 
     run = command.add_parser("run", help="materialize the five assets for one batch")
     run.add_argument("batch", metavar="BATCH", help="a key that plan printed")
-    run.add_argument("--from", dest="start", metavar="ASSET", choices=STAGES, default="", help="begin with this asset")
-    run.set_defaults(run=commands.run)
+    run.add_argument("--from", dest="start", metavar="ASSET", default="", help="begin with this asset")
+    run.set_defaults(run="batch.run")
 
     ledger = command.add_parser("ledger", help="one row a study: what was asked for and what became of it")
     ledger.add_argument("batch", metavar="BATCH")
     ledger.add_argument("--json", action="store_true", help="a JSON list on stdout")
-    ledger.set_defaults(run=commands.ledger)
+    ledger.set_defaults(run="batch.ledger")
 
     mapping = command.add_parser("mapping", help="read the protected mapping; each read is audited")
     mapping_command = mapping.add_subparsers(dest="mapping_command", required=True, metavar="COMMAND")
@@ -63,14 +64,54 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("batch", nargs="?", metavar="BATCH")
     export.add_argument("--all", action="store_true", help="all batches")
     export.add_argument("--out", type=Path, required=True, metavar="F.csv")
-    export.set_defaults(run=commands.mapping_export)
+    export.set_defaults(run="batch.mapping_export")
+
+    deidentify = command.add_parser(
+        "deidentify",
+        help="files or folders -> folder of de-identified files; no Dagster, no archive",
+        description="De-identifies every DICOM file of IN into OUT/<patient>/<study>/<series>/<instance>.dcm. IN is "
+        "read recursively and never written to; links are not followed. What cannot be made sure is quarantined: it "
+        "has a reason code and no output. Interrupted and run again it completes.",
+        epilog=EXIT_CODES,
+    )
+    deidentify.add_argument("source", type=Path, metavar="IN", help="a folder or a file")
+    deidentify.add_argument("target", type=Path, metavar="OUT", help="a folder; made if it is not there")
+    deidentify.add_argument(
+        "--profile", default="", metavar="P", help="a name or a .toml file (default: DICOM_PROFILE)"
+    )
+    deidentify.add_argument(
+        "--mapping",
+        type=Path,
+        metavar="DIR",
+        help="write mapping.csv, uids.csv, patients.csv and quarantine.csv here, merged with those of earlier runs; "
+        r"they identify patients. In file names \xNN stands for a byte that is not UTF-8",
+    )
+    deidentify.add_argument(
+        "--key-file",
+        type=Path,
+        metavar="F",
+        help="32 bytes; made if it is not there (default: DICOM_PSEUDONYM_KEY_FILE)",
+    )
+    deidentify.add_argument(
+        "--workers", type=_count, default=0, metavar="N", help="processes (default: one a processor)"
+    )
+    deidentify.add_argument(
+        "--json", action="store_true", help="one JSON object on stdout; its bytes are those of the files that were read"
+    )
+    deidentify.set_defaults(run="deidentify.deidentify")
 
     verify = command.add_parser("verify", help="the independent checks of validation_report on a folder")
     verify.add_argument("folder", type=Path, metavar="DIR")
     verify.add_argument("--mapping", type=Path, metavar="DIR", help="folder with mapping.csv, uids.csv, patients.csv")
     verify.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    verify.set_defaults(run=commands.verify)
+    verify.set_defaults(run="verify.verify")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1024:
+        raise argparse.ArgumentTypeError("must be a number from 1 to 1024")
+    return int(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,10 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hide_tracebacks()
     options = build_parser().parse_args(arguments)
     try:
-        return options.run(options)
+        module, _, function = options.run.partition(".")
+        return getattr(import_module(f"{__package__}.commands.{module}"), function)(options)
     except DicomAssetsError as error:
         print(error, file=sys.stderr)
-        return 2 if isinstance(error, BadInput) and error.code in commands.USAGE else 1
+        return 2 if isinstance(error, BadInput) and error.code in USAGE else 1
     except BrokenPipeError:
         return 1
     except OSError as error:

@@ -16,11 +16,16 @@ def silence_libraries() -> None:
     for name in _QUOTING_LIBRARIES:
         _silence(name)
         warnings.filterwarnings("ignore", module=name)
-    from pynetdicom import _config as pynetdicom_config
 
-    pynetdicom_config.LOG_HANDLER_LEVEL = "none"
-    pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
-    pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
+
+def silence_pynetdicom() -> None:
+    """Its own switches, beside its loggers. Called by the rooms that import it, `pacs` and `demo`, before they do: it
+    takes longer to import than most commands need."""
+    from pynetdicom import _config
+
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.LOG_REQUEST_IDENTIFIERS = False
+    _config.LOG_RESPONSE_IDENTIFIERS = False
 
 
 def _silence(name: str) -> None:

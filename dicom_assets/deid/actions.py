@@ -5,8 +5,6 @@ from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
-from pydicom.valuerep import VR
-
 
 class Action(StrEnum):
     """PS3.15 Table E.1-1a."""
@@ -16,35 +14,37 @@ class Action(StrEnum):
     DUMMY = "D"
     UID = "U"
     KEEP = "K"
+    CLEAN = "C"
 
 
-#: A dummy for each VR that an element with action D can have; of the VR's form, and of nobody.
-_DUMMIES = {
-    VR.AE: "ANONYMIZED", VR.AS: "000Y", VR.CS: "ANONYMIZED", VR.DA: "19000101", VR.DS: "0", VR.DT: "19000101000000",
-    VR.IS: "0", VR.LO: "ANONYMIZED", VR.LT: "ANONYMIZED", VR.OB: b"\0\0", VR.PN: "ANONYMIZED", VR.SH: "ANONYMIZED",
-    VR.ST: "ANONYMIZED", VR.TM: "000000", VR.UC: "ANONYMIZED", VR.UN: b"\0\0", VR.UR: "urn:anonymized",
-    VR.UT: "ANONYMIZED",
+#: A dummy for each VR that an element with action D can have; of the VR's form, and of nobody. Binary ones are one
+#: encoded value, little endian.
+_DUMMIES: dict[str, str | bytes] = {
+    "AE": "ANONYMIZED", "AS": "000Y", "CS": "ANONYMIZED", "DA": "19000101", "DS": "0", "DT": "19000101000000",
+    "IS": "0", "LO": "ANONYMIZED", "LT": "ANONYMIZED", "PN": "ANONYMIZED", "SH": "ANONYMIZED", "ST": "ANONYMIZED",
+    "TM": "000000", "UC": "ANONYMIZED", "UR": "urn:anonymized", "UT": "ANONYMIZED",
+    "OB": bytes(2), "OW": bytes(2), "UN": bytes(2), "US": bytes(2), "SS": bytes(2), "AT": bytes(4), "UL": bytes(4),
+    "SL": bytes(4), "FL": bytes(4), "OF": bytes(4), "OL": bytes(4), "FD": bytes(8), "OD": bytes(8), "OV": bytes(8),
+    "SV": bytes(8), "UV": bytes(8),
 }  # fmt: skip
 
 
 def dummy_for(vr: str) -> str | bytes | None:
-    """None: no dummy can be made, and the element has to go."""
-    return _DUMMIES.get(VR(vr))
+    """None: no dummy can be made. A UI gets a new UID instead, an SQ has its items walked; anything else has to go."""
+    return _DUMMIES.get(vr)
 
 
 @cache
-def _types() -> tuple[dict[str, str], dict[str, dict[str, dict[str, str]]]]:
-    data = json.loads(files("dicom_assets.deid").joinpath("profiles/attribute_types.json").read_text("utf-8"))
-    return data["sop_class_to_iod"], data["types"]
+def _types() -> dict:
+    return json.loads(files("dicom_assets.deid").joinpath("profiles/attribute_types.json").read_bytes())
 
 
-@cache
-def attribute_type(sop_class_uid: str, path: tuple[str, ...], keyword: str) -> str:
+def attribute_type(sop_class_uid: str, path: tuple[str, ...], keyword: str, unknown: str = "1") -> str:
     """Type (1, 1C, 2, 2C, 3) of an attribute in the IOD of sop_class_uid below the sequences of path (keywords).
-    1 where the tables do not know it: the type that asks for most."""
-    iods, types = _types()
-    paths = types.get(iods.get(sop_class_uid, ""), {}).get(keyword, {})
-    return paths.get("/".join(path), "1")
+    unknown: what is said where the tables do not know it; 1 asks for most."""
+    tables = _types()
+    at = tables["types"].get(keyword, {}).get(tables["sop_class_to_iod"].get(sop_class_uid, ""))
+    return unknown if at is None else tables["maps"][at].get("/".join(path), unknown)
 
 
 def resolve(code: str, attribute_type: str) -> Action:

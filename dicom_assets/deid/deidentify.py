@@ -1,258 +1,448 @@
-"""One walk over one instance: every element of every depth is kept, emptied, replaced or removed by the profile.
+"""One instance in, one de-identified instance out: as bytes, and as ranges of the original that go over as they are.
 
-Fail closed: an element is kept only if the dictionary knows its tag, its VR is the dictionary's and its value fits VR
-and VM. What cannot be walked to its end raises, and the caller quarantines it.
+The header is walked as it is encoded (walk.py); pixel data is measured, not read. A series shares most of its header:
+each instance is walked as if it were its predecessor's (patient, character set, SOP class); where that turns out wrong,
+it is walked again, after a survey of what identifies its patient. The output is the same either way.
 """
 
-import io
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
-import pydicom
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
-from .. import __version__
 from ..errors import BadInput, DicomAssetsError, Refused
-from .actions import Action, dummy_for
-from .fits import fits, vr_is_the_dictionarys
-from .profile import EDITION, Profile, is_well_known, name_of, vr_of
+from .actions import Action
+from .dictionary import name_of, tag_of
+from .elements import (
+    ENCODED_VRS,
+    OTHER_PIXELS,
+    PIXEL_DATA,
+    UNDEFINED,
+    MoreNeeded,
+    NotInOrder,
+    Source,
+    encode,
+    encode_sequence,
+    fragments,
+    header,
+    implicit_header,
+    long_length,
+    short_header,
+)
+from .identity import identity_of
+from .part10 import Opened, file_meta, framed, in_order, opened
+from .pixel_data import native_bytes
+from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
-from .reading import OTHER_PIXELS, PIXEL_DATA, native_pixel_bytes, patient_id_of, raw_value, read
-from .values import character_set, encoded_value, kept, vr_in
+from .survey import CHARACTER_SET, Mark, Surveyor
+from .values import character_set, decoded, is_uid, readings
+from .walk import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, Context, Effect, Walk, merged
 
-_LONGEST_TAIL = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
-DEEPEST = 16  #: levels of nested sequences; real objects stay under 10
-IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
+_FIRST_READ = 32768  #: bytes; then as many as the last header had
+_MOST_READ_AHEAD = 4 << 20
+_LARGEST_HEADER = 512 << 20
+_LARGEST_TAIL = 256 << 20  #: bytes behind the pixel data
+_LONGEST_EXCESS = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
+_MOST_CONTEXTS = 64
+#: PDF, CDA, STL, OBJ, MTL
+_ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
+_SOP_CLASS, _MODALITY, _ISSUER, _PIXEL_REPRESENTATION = 0x00080016, 0x00080060, 0x00100021, 0x00280103
+_STUDY, _SERIES, _INSTANCE = PLACING_UIDS
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
+#: Elements that Notes gives as text
+_TOLD = tuple((tag_of(keyword), keyword) for keyword in ("ImageType", "ConversionType", "BurnedInAnnotation"))
 
-_PATIENT_ID, _PATIENT_NAME, _CHARACTER_SET = 0x00100020, 0x00100010, 0x00080005
-_PLACING_UIDS = (0x0020000D, 0x0020000E, 0x00080018)  # study, series, instance
-#: Sequences whose codes name a person or a place: their codes are replaced, not kept.
-_IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
-#: Encapsulated Document storage classes: PDF, CDA, STL, OBJ, MTL
-_ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."
+
+@dataclass(frozen=True)
+class Notes:
+    """Of the original: whose it is, and what triage asks. values: keyword -> text, `\\`-separated."""
+
+    patient_id: str = field(repr=False)
+    study_instance_uid: str = field(repr=False)
+    sop_instance_uid: str = field(repr=False)
+    sop_class_uid: str
+    modality: str
+    values: Mapping[str, str] = field(repr=False)
+    has_pixels: bool
 
 
 @dataclass(frozen=True)
 class Deidentified:
-    """encoded: a whole Part-10 file. The UIDs are new. tags, uids, uid_tags: as in storage's manifest of a study."""
+    """parts: the output file in order, bytes as they are and ranges of the source. patient: the pseudonym. The UIDs are
+    new; uids: (old, new). tags, uid_tags: names of the elements that were changed, and that held replaced UIDs."""
 
-    encoded: bytes = field(repr=False)
+    parts: tuple[bytes | range, ...] = field(repr=False)
     patient: str
     study_instance_uid: str
     series_instance_uid: str
     sop_instance_uid: str
     tags: tuple[str, ...]
-    uids: tuple[tuple[str, str], ...]
+    uids: tuple[tuple[str, str], ...] = field(repr=False)
     uid_tags: tuple[str, ...]
+    notes: Notes = field(repr=False)
+
+    def encoded(self, source: Source) -> bytes:
+        """The whole output. source: the one that was de-identified."""
+        return b"".join(source.read(part.start, part.stop) if isinstance(part, range) else part for part in self.parts)
 
 
-def deidentify(encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str = "") -> Deidentified:
-    """encoded: a Part-10 file. pseudonym: the patient's, where the site brought its own.
-    Raises BadInput or Refused with a reason code: quarantine."""
-    try:
-        return _Walk(encoded, profile, key, pseudonym).run()
-    except DicomAssetsError:
-        raise
-    except RecursionError:
-        raise Refused("NESTED_TOO_DEEPLY") from None
-    except Exception:
-        raise BadInput("DEIDENTIFICATION_FAILED") from None
+@dataclass
+class _Look:
+    """What a look at an instance told. noted: values of the top level. placed: old study, series and instance UID,
+    empty where it is none."""
+
+    noted: dict[int, bytes]
+    placed: tuple[str, ...]
+    marks: frozenset[Mark]
 
 
-class _Walk:
-    """The state of one instance's walk: what was changed."""
+@dataclass
+class _Pass(_Look):
+    """What a walk over an instance gave. effect: of all elements. pixels: parts of the pixel data."""
 
-    def __init__(self, encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str) -> None:
-        # Asking decodes values, and what is decoded is no longer checked as it was encoded: two data sets.
-        self.source, self.header = read(encoded), read(encoded)
+    out: list[bytes]
+    effect: Effect
+    private_removed: frozenset[int]
+    pixels: list[bytes | range] = field(default_factory=list)
+    tail: list[bytes] = field(default_factory=list)
+
+
+class Deidentifier:
+    """One profile and one key. Keep one for many instances: it remembers what became of the elements it has seen."""
+
+    def __init__(self, profile: Profile, key: PseudonymKey) -> None:
         self.profile, self.key = profile, key
-        self.sop_class_uid = raw_value(self.source, 0x00080016).decode("latin-1")
-        self.old = {tag: raw_value(self.source, tag).decode("latin-1") for tag in _PLACING_UIDS}
-        self.patient = pseudonym or self._own_pseudonym()
-        self.tags: set[str] = set()
-        self.uid_tags: set[str] = set()
-        self.uids: dict[str, str] = {}
+        self._surveyor = Surveyor()
+        self._contexts: dict[tuple, Context] = {}
+        self._last: tuple[tuple, Context] | None = None
+        self._read_ahead = _FIRST_READ
 
-    def _own_pseudonym(self) -> str:
-        patient_id = patient_id_of(self.source)
-        return self.key.patient(patient_id) if patient_id else self.key.patient_of_study(self.old[0x0020000D])
+    def deidentify(self, source: Source, pseudonym: str = "") -> Deidentified:
+        """pseudonym: the patient's, where the site brought its own. Raises BadInput or Refused with a reason code:
+        quarantine."""
+        try:
+            file = opened(source)
+            return self._in_any_order(file, source, pseudonym)
+        except DicomAssetsError:
+            raise
+        except RecursionError:
+            raise Refused("NESTED_TOO_DEEPLY") from None
+        except Exception:
+            raise BadInput("DEIDENTIFICATION_FAILED") from None
 
-    def run(self) -> Deidentified:
-        self._refuse_what_cannot_be_made_sure()
-        output = self._dataset(self.source, path=(), within_identity=False)
-        self._set_own_elements(output)
-        study, series, instance = (self._new_uid(self.old[tag], always=True) for tag in _PLACING_UIDS)
+    def _in_any_order(self, file: Opened, source: Source, pseudonym: str) -> Deidentified:
+        try:
+            return self._deidentify(file, source, pseudonym)
+        except NotInOrder:
+            file = replace(file, source=in_order(file.source, file.start, file.implicit), start=0)
+        try:
+            return self._deidentify(file, source, pseudonym)
+        except NotInOrder:
+            raise BadInput("ELEMENT_MALFORMED") from None
+
+    def _deidentify(self, file: Opened, source: Source, pseudonym: str) -> Deidentified:
+        reader = _Reader(file, self._read_ahead)
+        if self._last is not None:
+            key, context = self._last
+            try:
+                done = _walked(reader, context)
+                if self._determining(file, done, pseudonym) == key:
+                    return self._finished(reader, source, context, done)
+            except DicomAssetsError:
+                pass  # by the predecessor's rules; now by its own
+        found = _surveyed(reader, self._surveyor)
+        key = self._determining(file, found, pseudonym)
+        context = self._contexts.get(key) or self._new_context(key, file, found, pseudonym)
+        done = _walked(reader, context)
+        self._last = (key, context) if done.marks == found.marks else None
+        self._read_ahead = min(reader.header_end + 4096, _MOST_READ_AHEAD)
+        return self._finished(reader, source, context, done)
+
+    def _determining(self, file: Opened, found: _Look, pseudonym: str) -> tuple:
+        """All that a context depends on. Two instances for which it is equal have the same context."""
+        get = found.noted.get
+        patient_id = get(PATIENT_ID, b"").strip(b" \0")
+        lacking = () if all(found.placed) else (file.sop_instance_uid, *(get(tag, b"") for tag in PLACING_UIDS))
+        return (
+            pseudonym,
+            get(_SOP_CLASS, b""),
+            file.sop_class_uid,
+            get(CHARACTER_SET, b""),
+            get(_PIXEL_REPRESENTATION, b""),
+            patient_id,
+            get(_ISSUER, b"") if self.profile.issuer_counts else b"",
+            b"" if patient_id else get(_STUDY, b""),
+            lacking,
+            found.marks,
+        )
+
+    def _new_context(self, key: tuple, file: Opened, found: _Look, pseudonym: str) -> Context:
+        noted, profile = found.noted, self.profile
+        sop_class = _uid(noted, _SOP_CLASS) or file.sop_class_uid
+        if not sop_class:
+            raise BadInput("SOP_CLASS_MISSING")
+        if sop_class.startswith(_ENCAPSULATED_DOCUMENTS) and profile.encapsulated == "quarantine":
+            raise Refused("ENCAPSULATED_DOCUMENT")
+        missing = self._missing_uids(file, found)
+        patient = pseudonym or self._own_pseudonym(found, missing)
+        charset = character_set(noted.get(CHARACTER_SET, b"")) or b""
+        own = {tag: encode(tag, "UI", new.encode()) for tag, (_old, new) in missing.items()}
+        if not _uid(noted, _SOP_CLASS):
+            own[_SOP_CLASS] = encode(_SOP_CLASS, "UI", sop_class.encode())
+        own |= self._statements(sop_class, patient)
+        marks = found.marks
+        if profile.dates == "keep":
+            marks = frozenset(mark for mark in marks if mark.vr not in ("DA", "DT"))
+        values = [(m.tag, m.vr, text) for m in sorted(marks) for text in readings(m.value, m.vr, m.charset)]
+        context = Context(
+            profile=profile,
+            key=self.key,
+            sop_class_uid=sop_class,
+            patient=patient,
+            identity=identity_of(values),
+            days=self.key.days(patient, profile.shift_days),
+            signed=noted.get(_PIXEL_REPRESENTATION, b"")[:1] == b"\1",
+            charset=charset,
+            own=tuple(sorted(own.items())),
+            surveyor=self._surveyor,
+            missing=missing,
+        )
+        if len(self._contexts) >= _MOST_CONTEXTS:
+            self._contexts.clear()
+        self._contexts[key] = context
+        return context
+
+    def _own_pseudonym(self, found: _Look, missing: dict[int, tuple[str, str]]) -> str:
+        """Of PatientID byte for byte; of the study where there is none: one patient's only as far as one study's."""
+        patient_id = found.noted.get(PATIENT_ID, b"").strip(b" \0")
+        if not patient_id:
+            return self.key.patient_of_study(found.placed[0] or missing[_STUDY][0])
+        issuer = found.noted.get(_ISSUER, b"").strip(b" \0") if self.profile.issuer_counts else b""
+        return self.key.patient(patient_id + (b"\\" + issuer if issuer else b""))
+
+    def _missing_uids(self, file: Opened, found: _Look) -> dict[int, tuple[str, str]]:
+        """tag -> (what stands for the old one, the new one), where a UID that places the instance is no UID. A missing
+        instance UID is the file meta's; a missing study or series is one of this instance alone."""
+        old = dict(zip(PLACING_UIDS, found.placed, strict=True))
+        instance = old[_INSTANCE] or _text(found.noted, _INSTANCE) or file.sop_instance_uid
+        if not instance:
+            raise BadInput("UID_MISSING")
+        stand_in = {_INSTANCE: instance, _STUDY: f"study of {instance}", _SERIES: f"series of {instance}"}
+        olds = {tag: _text(found.noted, tag) or stand_in[tag] for tag, uid in old.items() if not uid}
+        return {tag: (text, self._uid_for(text)) for tag, text in olds.items()}
+
+    def _uid_for(self, old: str) -> str:
+        return self.key.uid(old, self.profile.uid_root)
+
+    def _statements(self, sop_class: str, patient: str) -> dict[int, bytes]:
+        """What says that, and by which rules, this was de-identified: PS3.15 E.1.1, PS3.3 C.7.1.1 and C.12.1."""
+        profile = self.profile
+        item = [
+            encode(0x00080100, "SH", value.encode())
+            + encode(0x00080102, "SH", scheme.encode())
+            + encode(0x00080104, "LO", meaning.encode())
+            for value, scheme, meaning in profile.codes
+        ]
+        own = {
+            0x00120062: encode(0x00120062, "CS", b"YES" if profile.removes_identity else b"NO"),
+            0x00120063: encode(
+                0x00120063, "LO", f"dicom_assets {profile.name[:16]} {EDITION} {profile.digest[:16]}".encode()
+            ),
+            0x00120064: encode_sequence(0x00120064, item),
+            0x00280303: encode(0x00280303, "CS", profile.longitudinal.encode()),
+        }
+        for tag, vr in ((PATIENT_NAME, "PN"), (PATIENT_ID, "LO")):
+            if profile.action_for(tag, vr, sop_class, ()) is not Action.KEEP:
+                own[tag] = encode(tag, vr, patient.encode())
+        return own
+
+    def _finished(self, reader: "_Reader", source: Source, context: Context, done: _Pass) -> Deidentified:
+        file = reader.file
+        effect = done.effect
+        uids = dict(effect.uids)
+        uids |= {old: new for old, new in context.missing.values() if is_uid(old)}
+        if effect.mentions and not effect.mentions.isdisjoint(uids):
+            raise Refused("IDENTIFIER_LEFT")
+        study, series, instance = (
+            uids.get(old, old) if old else context.missing[tag][1]
+            for tag, old in zip(PLACING_UIDS, done.placed, strict=True)
+        )
+        head = framed(file_meta(context.sop_class_uid, file.syntax), instance)
+        parts: list[bytes | range] = [b"".join([head, *done.out, *done.pixels[:1]]), *done.pixels[1:]]
+        if done.tail:
+            parts.append(b"".join(done.tail))
+        if file.source is not source:  # written anew before: its ranges are none of the source's
+            parts = [file.source.read(p.start, p.stop) if isinstance(p, range) else p for p in parts]
         return Deidentified(
-            encoded=self._encode(output, instance),
-            patient=self.patient,
+            parts=tuple(parts),
+            patient=context.patient,
             study_instance_uid=study,
             series_instance_uid=series,
             sop_instance_uid=instance,
-            tags=tuple(sorted(self.tags)),
-            uids=tuple(sorted(self.uids.items())),
-            uid_tags=tuple(sorted(self.uid_tags)),
+            tags=_sorted_names(effect.tags, done.private_removed),
+            uids=tuple(sorted(uids.items())),
+            uid_tags=tuple(sorted(effect.uid_tags)),
+            notes=_notes(file, done),
         )
 
-    def _refuse_what_cannot_be_made_sure(self) -> None:
-        uids = [self.sop_class_uid, *self.old.values()]
-        if not all(uid and len(uid) <= 64 and uid.replace(".", "").isdigit() for uid in uids):
-            raise BadInput("UID_MISSING")
-        if self.sop_class_uid.startswith(_ENCAPSULATED):
-            raise Refused("ENCAPSULATED_DOCUMENT")
-        for group in range(0x6000, 0x6100, 2):
-            position = self.header.get((group, 0x0102))
-            if position is not None and position.value and (group, 0x3000) not in self.source:
-                raise Refused("OVERLAY_IN_PIXEL_DATA")
-        pixels = next((tag for tag in (PIXEL_DATA, *OTHER_PIXELS) if tag in self.source), None)
-        length = native_pixel_bytes(self.header, pixels) if pixels is not None else None
-        if length is not None and len(self.source.get_item(pixels).value or b"") < length - 1:
-            raise BadInput("PIXEL_DATA_TRUNCATED")
-        if length is not None and len(self.source.get_item(pixels).value or b"") > length + _LONGEST_TAIL:
-            raise BadInput("PIXEL_DATA_TOO_LONG")
 
-    def _dataset(self, source: Dataset, path: tuple[str, ...], within_identity: bool) -> Dataset:
-        if len(path) > DEEPEST:
-            raise Refused("NESTED_TOO_DEEPLY")
-        output = Dataset()
-        implicit, little_endian = source.original_encoding
-        output.set_original_encoding(implicit, little_endian, source.original_character_set)
-        for tag in sorted(source.keys()):
-            element = self._element(source, int(tag), path, within_identity)
-            if element is not None:
-                output[tag] = element
-        return output
+@lru_cache(256)
+def _sorted_names(names: frozenset[str], private: frozenset[int]) -> tuple[str, ...]:
+    return tuple(sorted(names.union(map(name_of, private))))
 
-    def _element(
-        self, source: Dataset, tag: int, path: tuple[str, ...], within_identity: bool
-    ) -> DataElement | RawDataElement | None:
-        """The element as it goes into the output, or None where it goes."""
-        group, number = tag >> 16, tag & 0xFFFF
-        if number == 0 or group <= 2:
-            return None
-        if group % 2:
-            return self._private(source, tag, path)
-        known = vr_of(tag)
-        if not known or group >= 0xFFFA or 0x5000 <= group < 0x5100 or 0x6000 <= group < 0x6100:
-            return self._removed(tag)  # unknown, digital signatures, trailing padding, curves, overlays
-        vr = vr_in(source, tag, known)
-        action = self.profile.action_for(tag, known, self.sop_class_uid, path)
-        if action is Action.REMOVE:
-            return self._removed(tag)
-        if action is Action.EMPTY or action is Action.DUMMY:
-            return self._replaced(source, tag, known, action, path)
-        if not vr_is_the_dictionarys(vr, known):
-            return self._removed(tag)
-        if vr == "SQ":
-            return self._sequence(source, tag, path, within_identity)
-        if action is Action.UID:
-            return self._renewed(source, tag)
-        if tag in OTHER_PIXELS or tag == PIXEL_DATA:
-            return self._pixels(source, tag)
-        if tag == _CHARACTER_SET:
-            return character_set(source, tag) or self._removed(tag)
-        if not fits(tag, vr, encoded_value(source.get_item(tag))):
-            return self._removed(tag)
-        if within_identity and vr in ("LO", "SH", "UC", "UR"):
-            return self._changed(tag, vr, dummy_for(vr))
-        return kept(source, tag)
 
-    def _removed(self, tag: int) -> None:
-        self.tags.add(name_of(tag))
+class _Reader:
+    """The header of a file: as much of it as the walk has asked for."""
 
-    def _changed(self, tag: int, vr: str, value: object) -> DataElement:
-        self.tags.add(name_of(tag))
-        return DataElement(tag, vr, value)
+    def __init__(self, file: Opened, read_ahead: int) -> None:
+        self.file, self.source = file, file.source
+        self.data = self.source.read(0, file.start + read_ahead)
+        self.header_end = 0
 
-    def _pixels(self, source: Dataset, tag: int) -> DataElement | RawDataElement | None:
-        """At top level, one kind, and no byte more than the geometry asks for: nobody looks at the rest."""
-        if source is not self.source or (tag != PIXEL_DATA and PIXEL_DATA in source):
-            return self._removed(tag)
-        length, element = native_pixel_bytes(self.header, tag), kept(source, tag)
-        if " or " in element.VR:
-            element = DataElement(tag, "OW" if length is not None else "OB", element.value)
-            element.is_undefined_length = length is None
-        if length is None or len(element.value) == length:
-            return element
-        self.tags.add(name_of(tag))
-        return DataElement(tag, source[tag].VR, element.value[:length].ljust(length, b"\0"))
+    def read_more(self) -> None:
+        if len(self.data) >= _LARGEST_HEADER:
+            raise Refused("HEADER_TOO_LARGE")
+        self.data = self.source.read(0, min(4 * len(self.data) + _FIRST_READ, self.source.size))
 
-    def _private(self, source: Dataset, tag: int, path: tuple[str, ...]) -> DataElement | RawDataElement | None:
-        if not self.profile.keeps_private:
-            return self._removed(tag)
-        if source[tag].VR == "SQ":
-            return self._sequence(source, tag, path, within_identity=False)
-        return kept(source, tag)
 
-    def _replaced(
-        self, source: Dataset, tag: int, known: str, action: Action, path: tuple[str, ...]
-    ) -> DataElement | RawDataElement | None:
-        """Actions Z and D. Names and IDs of the patient become the pseudonym; sequences are cleaned, never invented."""
-        vr = known.split(" or ")[0]
-        if tag in (_PATIENT_ID, _PATIENT_NAME):
-            return self._changed(tag, vr, self.patient)
-        if action is Action.EMPTY or not source.get_item(tag).value:
-            return self._changed(tag, vr, [] if vr == "SQ" else None)
-        if vr == "SQ":
-            if vr_in(source, tag, known) != "SQ":
-                return self._changed(tag, vr, [])
-            return self._sequence(source, tag, path, within_identity=tag in _IDENTITY_SEQUENCES)
-        if vr == "UI":
-            return self._renewed(source, tag)
-        dummy = dummy_for(vr)
-        return self._removed(tag) if dummy is None else self._changed(tag, vr, dummy)
+def _surveyed(reader: _Reader, surveyor: Surveyor) -> _Look:
+    file = reader.file
+    while True:
+        noted: dict[int, bytes] = {}
+        try:
+            marks, position = surveyor.top_level(reader.data, file.start, file.source.size, file.implicit, noted)
+        except MoreNeeded:
+            reader.read_more()
+            continue
+        if position < file.source.size:
+            noted[PIXEL_DATA] = b""
+        return _Look(noted, _placed(noted), marks)
 
-    def _sequence(self, source: Dataset, tag: int, path: tuple[str, ...], within_identity: bool) -> DataElement:
-        below = (*path, name_of(tag))
-        within_identity = within_identity or tag in _IDENTITY_SEQUENCES
-        items = [self._dataset(item, below, within_identity) for item in source[tag].value]
-        return DataElement(tag, "SQ", Sequence(items))
 
-    def _renewed(self, source: Dataset, tag: int) -> DataElement | None:
-        """Each UID of the element replaced, well-known ones excepted; what is no UID is removed."""
-        value = source[tag].value
-        values = [str(value)] if isinstance(value, str) else [str(one) for one in value or []]
-        values = [one.strip(" \0") for one in values]
-        if not all(len(one) <= 64 and one.replace(".", "").isdigit() for one in values if one):
-            return self._removed(tag)
-        new = [self._new_uid(one, always=tag in _PLACING_UIDS) if one else "" for one in values]
-        if new != values:
-            self.uid_tags.add(name_of(tag))
-        return DataElement(tag, "UI", new if len(new) != 1 else new[0])
+def _walked(reader: _Reader, context: Context) -> _Pass:
+    """One walk over header, pixel data's frame and what follows it."""
+    file, source = reader.file, reader.source
+    while True:
+        walk, noted = Walk(context, file.implicit), {}
+        try:
+            out, effects, position = walk.top_level(reader.data, file.start, source.size, noted)
+            break
+        except MoreNeeded:
+            reader.read_more()
+    reader.header_end = position
+    _refuse_overlay_in_pixels(noted)
+    pixels: list[bytes | range] = []
+    tail: list[bytes] = []
+    if position < source.size:
+        noted[PIXEL_DATA] = b""
+        pixels, stop, tag = _pixel_data(reader, position, noted, effects)
+        tail, behind = _tail(source, walk, stop, tag)
+        effects += behind
+    context.keep_small()
+    effect = merged(effects) or Effect()
+    return _Pass(noted, _placed(noted), effect.marks, out, effect, frozenset(walk.private_removed), pixels, tail)
 
-    def _new_uid(self, old: str, always: bool = False) -> str:
-        """always: also what looks well-known, since no study, series or instance is."""
-        if not self.profile.groups["regenerate_uids"] or (is_well_known(old) and not always):
-            return old
-        return self.uids.setdefault(old, self.key.uid(old))
 
-    def _set_own_elements(self, output: Dataset) -> None:
-        """What says that, and by which rules, this was de-identified: PS3.15 E.1.1, PS3.3 C.7.1.1 and C.12.1."""
-        profile = self.profile
-        if profile.groups["patient_data"]:
-            output.PatientID = self.patient
-            output.PatientName = self.patient
-        output.PatientIdentityRemoved = "YES" if profile.groups["patient_data"] else "NO"
-        output.DeidentificationMethod = f"dicom_assets {profile.name[:16]} {EDITION} {profile.digest[:16]}"
-        item = Dataset()
-        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = profile.code
-        output.DeidentificationMethodCodeSequence = [item]
-        output.LongitudinalTemporalInformationModified = "REMOVED" if profile.groups["dates"] else "UNMODIFIED"
+def _placed(noted: dict[int, bytes]) -> tuple[str, ...]:
+    return tuple([_uid(noted, tag) for tag in PLACING_UIDS])
 
-    def _encode(self, output: Dataset, sop_instance_uid: str) -> bytes:
-        """Explicit VR Little Endian unless the pixel data's own syntax demands otherwise; preamble of zeros."""
-        syntax = self.source.file_meta.TransferSyntaxUID
-        if syntax in (ImplicitVRLittleEndian, ExplicitVRBigEndian):
-            syntax = ExplicitVRLittleEndian
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID = self.sop_class_uid
-        meta.MediaStorageSOPInstanceUID = sop_instance_uid
-        meta.TransferSyntaxUID = syntax
-        meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-        meta.ImplementationVersionName = f"DICOMASSETS_{__version__}"[:16]
-        output.file_meta = meta
-        output.preamble = b"\0" * 128
-        buffer = io.BytesIO()
-        pydicom.dcmwrite(buffer, output, implicit_vr=False, little_endian=True, enforce_file_format=True)
-        return buffer.getvalue()
+
+def _pixel_data(
+    reader: _Reader, position: int, noted: dict[int, bytes], effects: list[Effect]
+) -> tuple[list[bytes | range], int, int]:
+    """The parts of the pixel data that begins at position: its header, and the range of its value, no byte more than
+    the geometry asks for. Where it ends, and its tag."""
+    file, source = reader.file, reader.source
+    encoded = source.read(position, position + 12)
+    group, number, stated, length = short_header(encoded, 0)
+    tag, value = group << 16 | number, position + 8
+    if file.implicit:
+        vr, length = "UN", implicit_header(encoded, 0)[2]
+    else:
+        vr = ENCODED_VRS.get(stated, "")
+        if vr not in ("OB", "OW", "OF", "OD", "UN") or len(encoded) < 12:
+            raise BadInput("PIXEL_DATA_MALFORMED")
+        length, value = long_length(encoded, 8)[0], position + 12
+    if length == UNDEFINED:
+        if not file.encapsulated or tag != PIXEL_DATA or file.implicit:
+            raise BadInput("PIXEL_DATA_MALFORMED")
+        stop = value
+        for _start, stop in fragments(source, value, source.size):  # noqa: B007
+            pass
+        return [header(tag, "OB", UNDEFINED), range(value, stop), _SEQUENCE_END], stop + 8, tag
+    if value + length > source.size:
+        raise BadInput("PIXEL_DATA_TRUNCATED")
+    wanted = native_bytes(noted, tag, length)
+    if length < wanted - 1:
+        raise BadInput("PIXEL_DATA_TRUNCATED")
+    if length > wanted + _LONGEST_EXCESS:
+        raise BadInput("PIXEL_DATA_TOO_LONG")
+    written = {32: "OF", 64: "OD"}.get(OTHER_PIXELS.get(tag), "")
+    if not written:
+        written = vr if vr in ("OB", "OW") else "OW"
+    elif vr not in (written, "UN"):
+        raise BadInput("PIXEL_DATA_MALFORMED")
+    parts: list[bytes | range] = [header(tag, written, wanted), range(value, value + min(length, wanted))]
+    if length < wanted:
+        parts.append(b"\0")
+    if length != wanted:
+        effects.append(Effect(tags=frozenset({name_of(tag)})))
+    return parts, value + length, tag
+
+
+def _tail(source: Source, walk: Walk, start: int, tag: int) -> tuple[list[bytes], list[Effect]]:
+    """Elements behind the pixel data: walked as all others."""
+    if start >= source.size:
+        return [], []
+    if source.size - start > _LARGEST_TAIL:
+        raise Refused("TAIL_TOO_LONG")
+    tail = source.read(start, source.size)
+    out, effects, position = walk.top_level(tail, 0, len(tail), {}, behind=tag)
+    if position < len(tail):
+        raise BadInput("PIXEL_DATA_MALFORMED")
+    return out, effects
+
+
+def _refuse_overlay_in_pixels(noted: dict[int, bytes]) -> None:
+    """Overlays in the unused bits of the pixel data cannot be seen here, and go nowhere by removing elements."""
+    for tag, value in noted.items():
+        if tag & 0xFF00FFFF == 0x60000102 and value.strip(b"\0") and (tag & 0xFFFF0000 | 0x3000) not in noted:
+            raise Refused("OVERLAY_IN_PIXEL_DATA")
+
+
+def _text(noted: dict[int, bytes], tag: int) -> str:
+    return noted.get(tag, b"").strip(b" \0").decode("latin-1")
+
+
+def _uid(noted: dict[int, bytes], tag: int) -> str:
+    """Empty where it is no UID."""
+    text = _text(noted, tag)
+    return text if is_uid(text) else ""
+
+
+def _notes(file: Opened, look: _Look) -> Notes:
+    noted = look.noted
+    return Notes(
+        patient_id=_patient_id(noted.get(PATIENT_ID, b""), noted.get(CHARACTER_SET, b"")),
+        study_instance_uid=_text(noted, _STUDY),
+        sop_instance_uid=_text(noted, _INSTANCE) or file.sop_instance_uid,
+        sop_class_uid=_text(noted, _SOP_CLASS) or file.sop_class_uid,
+        modality=_text(noted, _MODALITY),
+        values={keyword: _text(noted, tag) for tag, keyword in _TOLD if tag in noted},
+        has_pixels=PIXEL_DATA in noted,
+    )
+
+
+@lru_cache(256)
+def _patient_id(value: bytes, charset: bytes) -> str:
+    value = value.strip(b" \0")
+    text = decoded(value, "LO", character_set(charset) or b"")
+    return value.decode("latin-1") if text is None else text
+
+
+def notes_of(source: Source) -> Notes:
+    """Of an instance that cannot be de-identified. Raises BadInput or Refused where its header cannot be read."""
+    file = opened(source)
+    try:
+        return _notes(file, _surveyed(_Reader(file, _FIRST_READ), Surveyor()))
+    except NotInOrder:
+        raise BadInput("ELEMENT_MALFORMED") from None

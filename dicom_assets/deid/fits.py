@@ -1,34 +1,41 @@
 """Does an encoded value fit its VR and VM? What does not fit is not kept: text may hide in it."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 
-from pydicom.datadict import dictionary_VM
-from pydicom.valuerep import VR
+from .dictionary import tag_of, vm_of
 
-_TEXT_LIMITS = {VR.SH: 16, VR.LO: 64, VR.PN: 324, VR.UC: None, VR.LT: 10240, VR.ST: 1024, VR.UT: None, VR.UR: None}
-#: VRs whose values are text that anybody may have typed
+#: VRs whose values are text that anybody may have typed -> the most characters of one value; 0: no limit
+_TEXT_LIMITS = {"SH": 16, "LO": 64, "PN": 324, "UC": 0, "LT": 10240, "ST": 1024, "UT": 0, "UR": 0}
 TEXT_VRS = frozenset(_TEXT_LIMITS)
-_SINGLE_VALUED = {VR.LT, VR.ST, VR.UT, VR.UR}
+_SINGLE_VALUED = frozenset(("LT", "ST", "UT", "UR"))
 
+#: One value, padding apart. DS: the standard's 16 characters are often passed by a few digits; a name has no form of a
+#: number.
 _FORMS = {
-    VR.AE: rb"[\x20-\x5b\x5d-\x7e]{0,16}",
-    VR.AS: rb"\d{3}[DWMY]",
-    VR.CS: rb"[A-Z0-9_ ]{0,16}",
-    VR.DA: rb"\d{8}",
-    VR.DS: rb" *[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})? *",
-    VR.DT: rb"\d{4,14}(\.\d{1,6})?([+-]\d{4})?",
-    VR.IS: rb" *[+-]?\d{1,12} *",
-    VR.TM: rb"\d{2,6}(\.\d{1,6})?",
-    VR.UI: rb"[0-9.]{1,64}",
+    "AE": r"[\x20-\x5b\x5d-\x7e]{0,16}",
+    "AS": r"\d{3}[DWMY]",
+    "CS": r"[A-Z0-9_ ]{0,16}",
+    "DA": r"\d{8}",
+    "DS": r"(?![^\\ \0]{33})[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?",
+    "DT": r"\d{4,14}(?:\.\d{1,6})?(?:[+-]\d{4})?",
+    "IS": r"[+-]?\d{1,12}",
+    "TM": r"\d{2,6}(?:\.\d{1,6})?",
+    "UI": r"[0-9.]{1,64}",
 }
-_FORMS = {vr: re.compile(form) for vr, form in _FORMS.items()}
-_LONGEST_DS = 32  # the standard's 16 is often passed by a few digits; a name has no form of a number
+#: Text elements whose values have a form after all (PS3.3 C.12.1.1.2)
+_OWN_FORMS = {tag_of("TimezoneOffsetFromUTC"): r"[+-]\d{4}"}
 
 _SIZES = {
-    VR.US: 2, VR.SS: 2, VR.AT: 4, VR.UL: 4, VR.SL: 4, VR.FL: 4, VR.FD: 8, VR.SV: 8, VR.UV: 8,
-    VR.OB: 1, VR.OW: 2, VR.OF: 4, VR.OL: 4, VR.OD: 8, VR.OV: 8,
+    "US": 2, "SS": 2, "AT": 4, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "SV": 8, "UV": 8,
+    "OB": 1, "OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8,
 }  # fmt: skip
-_BULK = {VR.OB, VR.OW, VR.OF, VR.OL, VR.OD, VR.OV}
+_BULK = frozenset(("OB", "OW", "OF", "OL", "OD", "OV"))
+
+
+Multiplicity = tuple[int, int | None, int]  #: least, most (None: any), and what the number must be a multiple of
+_ANY_NUMBER: Multiplicity = (0, None, 1)
 
 
 def vr_is_the_dictionarys(vr: str, dictionary_vr: str) -> bool:
@@ -37,20 +44,74 @@ def vr_is_the_dictionarys(vr: str, dictionary_vr: str) -> bool:
 
 
 def fits(tag: int, vr: str, value: bytes) -> bool:
-    """value: the encoded bytes. Empty values fit. SQ and unknown VRs are not for this function."""
-    if not value:
-        return True
-    kind = VR(vr)
-    if kind in _SIZES:
-        return len(value) % _SIZES[kind] == 0 and (kind in _BULK or _multiplicity_fits(tag, len(value) // _SIZES[kind]))
-    text = value.rstrip(b" \0")
-    parts = [text] if kind in _SINGLE_VALUED else text.split(b"\\")
-    if not _multiplicity_fits(tag, len(parts)):
-        return False
-    if kind in TEXT_VRS:
-        limit = _TEXT_LIMITS[kind]
-        return limit is None or all(len(part) <= limit * _bytes_a_character(part) for part in parts)
-    return all(_has_form(kind, part.strip(b" \0")) for part in parts)
+    """value: the encoded bytes, in any of DICOM's character sets. Empty values fit. Not for SQ and unknown VRs."""
+    return checker(tag, vr)(value)
+
+
+def has_form(vr: str, value: bytes) -> bool:
+    """As fits, for an element whose VM nobody knows. Raises KeyError for SQ, UN and what is no VR."""
+    return _form_of_any(vr)(value)
+
+
+@cache
+def _form_of_any(vr: str) -> Callable[[bytes], bool]:
+    return _check_for(vr, _ANY_NUMBER)
+
+
+@cache
+def checker(tag: int, vr: str) -> Callable[[bytes], bool]:
+    """The check of one element's values; made once. Raises KeyError for SQ, UN and what is no VR."""
+    if tag in _OWN_FORMS:
+        return _form_check(_OWN_FORMS[tag], _multiplicity(vm_of(tag)))
+    return _check_for(vr, _multiplicity(vm_of(tag)))
+
+
+def _check_for(vr: str, multiplicity: Multiplicity) -> Callable[[bytes], bool]:
+    if vr in _SIZES:
+        return _size_check(_SIZES[vr], _ANY_NUMBER if vr in _BULK else multiplicity)
+    if vr in TEXT_VRS:
+        return _text_check(_TEXT_LIMITS[vr], None if vr in _SINGLE_VALUED else multiplicity)
+    return _form_check(_FORMS[vr], multiplicity)
+
+
+@cache
+def _multiplicity(vm: str) -> Multiplicity:
+    """`1`, `2`, `1-3`, `1-n`, `2-2n`, as in PS3.6."""
+    low, _, high = vm.partition("-")
+    if not high:
+        return int(low), int(low), 1
+    if high.endswith("n"):
+        return int(low), None, int(high[:-1] or 1)
+    return int(low), int(high), 1
+
+
+def _counts(multiplicity: Multiplicity, count: int) -> bool:
+    low, high, step = multiplicity
+    return count >= low and (high is None or count <= high) and count % step == 0
+
+
+def _size_check(size: int, multiplicity: Multiplicity) -> Callable[[bytes], bool]:
+    if multiplicity == (1, 1, 1):
+        return lambda value: len(value) in (0, size)
+
+    def check(value: bytes) -> bool:
+        count, rest = divmod(len(value), size)
+        return not rest and (not value or _counts(multiplicity, count))
+
+    return check
+
+
+def _text_check(limit: int, multiplicity: Multiplicity | None) -> Callable[[bytes], bool]:
+    """multiplicity: None where a backslash is a character like others."""
+
+    def check(value: bytes) -> bool:
+        text = value.rstrip(b" \0")
+        parts = [text] if multiplicity is None else text.split(b"\\")
+        if multiplicity and value and not _counts(multiplicity, len(parts)):
+            return False
+        return not limit or all(len(part) <= limit or len(part) <= limit * _bytes_a_character(part) for part in parts)
+
+    return check
 
 
 def _bytes_a_character(part: bytes) -> int:
@@ -58,21 +119,12 @@ def _bytes_a_character(part: bytes) -> int:
     return 1 if part.isascii() and b"\x1b" not in part else 4
 
 
-def _has_form(vr: VR, part: bytes) -> bool:
-    if not part:
-        return True
-    return _FORMS[vr].fullmatch(part) is not None and (vr != VR.DS or len(part) <= _LONGEST_DS)
-
-
-def _multiplicity_fits(tag: int, count: int) -> bool:
-    """Against the dictionary's VM: `1`, `2`, `1-3`, `1-n`, `2-2n`."""
-    low, _, high = dictionary_VM(tag).partition("-")
-    if count < int(low):
-        return False
-    if not high:
-        return count == int(low)
-    if high == "n":
-        return True
-    if high.endswith("n"):
-        return count % int(high[:-1]) == 0
-    return count <= int(high)
+def _form_check(form: str, multiplicity: Multiplicity) -> Callable[[bytes], bool]:
+    """Padding is taken possessively: no value makes the match slow."""
+    low, high, step = multiplicity
+    one = rf"[ \0]*+(?:{form})?[ \0]*+"
+    most = "" if high is None else high - 1
+    matches = re.compile(rf"{one}(?:\\{one}){{{max(low - 1, 0)},{most}}}".encode()).fullmatch
+    if step == 1:
+        return lambda value: not value or matches(value) is not None
+    return lambda value: not value or (matches(value) is not None and _counts(multiplicity, value.count(b"\\") + 1))

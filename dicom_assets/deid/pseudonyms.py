@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 KEY_BYTES = 32
+_LONGEST_UID, _UUID_DIGITS = 64, 39
+#: Characters of a site's UID root, so that at least 63 bits follow it
+LONGEST_ROOT = 44
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,13 @@ class PseudonymKey:
         """Names the key without telling it: 12 hex digits."""
         return self._digest("key-id", "").hex()[:12]
 
-    def uid(self, old: str) -> str:
-        """A UUID-derived UID (PS3.5 B.2), 122 bits of the digest; at most 44 characters."""
+    def uid(self, old: str, root: str = "") -> str:
+        """A UUID-derived UID (PS3.5 B.2), 122 bits of the digest; at most 44 characters. Under the site's own root:
+        as many digits of it as fit into 64 characters, 39 at most."""
         number = int.from_bytes(self._digest("uid", old)[:16], "big")
+        if root:
+            digits = min(_UUID_DIGITS, _LONGEST_UID - len(root) - 1)
+            return f"{root}.{1 + number % (10**digits - 1)}"
         number = number & ~(0xF << 76) | 0x8 << 76  # RFC 9562: version 8, and ...
         number = number & ~(0x3 << 62) | 0x2 << 62  # ... its variant
         return f"2.25.{number}"
@@ -60,3 +67,10 @@ class PseudonymKey:
     def file_name(self, sop_instance_uid: str) -> str:
         """The name under which an original is kept; tells nothing of the UID, which a peer chose."""
         return self._letters("file", sop_instance_uid, 26) + ".dcm"
+
+    def days(self, pseudonym: str, largest: int) -> int:
+        """By how many days all dates of a patient shift: 1 to largest, back or forth, never 0. By pseudonym, so that a
+        patient whom the site knows under two IDs has one shift. A known true date gives it away for this patient."""
+        number = int.from_bytes(self._digest("days", pseudonym)[:16], "big")
+        size = number // 2 % largest + 1
+        return size if number % 2 else -size

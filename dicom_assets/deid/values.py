@@ -1,57 +1,88 @@
-"""One element as the file holds it: its stated VR, its value for the check of its form, and how it is kept."""
+"""Values as the file encodes them: text by its character set, UIDs, and the geometry of pixel data."""
 
-import numpy as np
-from pydicom.charset import python_encoding
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
+import contextlib
+import re
+import warnings
 
-from .reading import PIXEL_DATA
-
-_SWAPPED_BYTES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
-_CHARACTER_SETS = frozenset(python_encoding)
-_SPELLINGS = {"UTF8": "ISO_IR 192", "ISOIR192": "ISO_IR 192", "ISO_IR192": "ISO_IR 192", "LATIN1": "ISO_IR 100",
-    "ISO_IR100": "ISO_IR 100", "ISOIR100": "ISO_IR 100", "ISO88591": "ISO_IR 100"}  # fmt: skip
-
-
-def encoded_value(element: DataElement | RawDataElement) -> bytes:
-    """The value as text or bytes, for the check of its form. Numbers that pydicom has decoded on its own account (it
-    needs Pixel Representation to know other elements' VRs) have the form of their VR already, and come back empty."""
-    value = element.value
-    if value is None or isinstance(value, bytes):
-        return value or b""
-    values = [value] if isinstance(value, str | int | float) else list(value)
-    if all(type(one) in (int, float) for one in values):
-        return b""
-    return "\\".join(str(one) for one in values).encode()
+_ESCAPE = b"\x1b"
+_SETS = frozenset(
+    """ISO_IR_6 ISO_IR_13 ISO_IR_100 ISO_IR_101 ISO_IR_109 ISO_IR_110 ISO_IR_126 ISO_IR_127 ISO_IR_138 ISO_IR_144
+    ISO_IR_148 ISO_IR_166 ISO_IR_192 ISO_IR_203 GB18030 GBK ISO_2022_IR_6 ISO_2022_IR_13 ISO_2022_IR_58 ISO_2022_IR_87
+    ISO_2022_IR_100 ISO_2022_IR_101 ISO_2022_IR_109 ISO_2022_IR_110 ISO_2022_IR_126 ISO_2022_IR_127 ISO_2022_IR_138
+    ISO_2022_IR_144 ISO_2022_IR_148 ISO_2022_IR_149 ISO_2022_IR_159 ISO_2022_IR_166 ISO_2022_IR_203""".split()
+)
+#: What others write, less everything but letters and digits -> the defined term of PS3.3 C.12.1.1.2
+_SPELLINGS = {re.sub("[^A-Z0-9]", "", name): name for name in _SETS} | {
+    "UTF8": "ISO_IR_192", "LATIN1": "ISO_IR_100", "ISO88591": "ISO_IR_100", "IR100": "ISO_IR_100",
+    "ASCII": "ISO_IR_6", "USASCII": "ISO_IR_6", "ISO646": "ISO_IR_6",
+}  # fmt: skip
+_DELIMITERS = {"PN": {*"\\^="}, "LT": {*"\r\n\t\f"}, "ST": {*"\r\n\t\f"}, "UT": {*"\r\n\t\f"}}
+_UID = re.compile(rb"[0-9][0-9.]{0,63}")
 
 
-def vr_in(source: Dataset, tag: int, known: str) -> str:
-    """The VR that the file states; the dictionary's where it states none (implicit, UN)."""
-    stated = source.get_item(tag).VR
-    if stated in (None, "UN") or " or " in stated:
-        return known.split(" or ")[0]
-    return stated
+def character_set(value: bytes) -> bytes | None:
+    """Specific Character Set in the standard's spelling; None where it names a set that is not known."""
+    names = []
+    for written in value.decode("latin-1").strip(" \0").split("\\"):
+        name = _SPELLINGS.get(re.sub("[^A-Z0-9]", "", written.upper()), "") if written.strip() else ""
+        if written.strip() and not name:
+            return None
+        names.append(_term(name))
+    return "\\".join(names).encode()
 
 
-def kept(source: Dataset, tag: int) -> DataElement | RawDataElement:
-    """The element as it is: its bytes where they are Explicit VR Little Endian already, its decoded value elsewhere."""
-    raw = source.get_item(tag)
-    implicit, little_endian = source.original_encoding
-    if isinstance(raw, RawDataElement) and not implicit and little_endian and raw.VR not in (None, "UN"):
-        return raw
-    element = source[tag]
-    size = _SWAPPED_BYTES.get(element.VR)
-    if tag == PIXEL_DATA and source.get("BitsAllocated") == 32:
-        size = 4
-    if not little_endian and size and isinstance(element.value, bytes):
-        swapped = np.frombuffer(element.value, dtype=f">u{size}").astype(f"<u{size}").tobytes()
-        return DataElement(tag, element.VR, swapped)
-    return element
+def _term(name: str) -> str:
+    return name.replace("ISO_2022_IR_", "ISO 2022 IR ").replace("ISO_IR_", "ISO_IR ")
 
 
-def character_set(source: Dataset, tag: int) -> DataElement | None:
-    """Specific Character Set in the standard's spelling; None where it names no set that is known."""
-    value = source[tag].value
-    names = [str(one or "").strip() for one in ([value] if isinstance(value, str) or value is None else value)]
-    names = [_SPELLINGS.get(name.upper().replace("-", "").replace(" ", ""), name) for name in names]
-    return DataElement(tag, "CS", names) if all(name in _CHARACTER_SETS for name in names) else None
+def decoded(value: bytes, vr: str, charset: bytes | None) -> str | None:
+    """charset: as character_set gives it; None where it is not known. None where the bytes are not of that set."""
+    if value.isascii() and _ESCAPE not in value:
+        return value.decode("ascii")
+    if not charset:
+        return None
+    from pydicom.charset import convert_encodings, decode_bytes
+
+    with contextlib.suppress(LookupError, ValueError, UserWarning), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encodings = convert_encodings(charset.decode("ascii").split("\\"))
+        if len(encodings) == 1 and _ESCAPE not in value:
+            return value.decode(encodings[0], "strict")
+        return decode_bytes(value, encodings, _DELIMITERS.get(vr, {"\\"}))
+    return None
+
+
+def encoded(text: str, charset: bytes | None) -> bytes:
+    """Characters that the set does not have are left out."""
+    if text.isascii():
+        return text.encode("ascii")
+    from pydicom.charset import convert_encodings, encode_string
+
+    with contextlib.suppress(LookupError, ValueError, UserWarning), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encodings = convert_encodings((charset or b"").decode("ascii").split("\\"))
+        return encode_string(text, encodings)
+    return text.encode("ascii", "ignore")
+
+
+def readings(value: bytes, vr: str, charset: bytes | None) -> list[str]:
+    """All that the bytes may say, for a search: by the declared set, else by the usual ones."""
+    text = decoded(value, vr, charset)
+    if text is not None:
+        return [text]
+    texts = [value.decode("latin-1")]
+    with contextlib.suppress(UnicodeDecodeError):
+        texts.append(value.decode("utf-8"))
+    return texts
+
+
+def uids_in(value: bytes) -> list[str] | None:
+    """The values of a UI element, empty ones included; None where one is no UID."""
+    values = [one.strip(b" \0") for one in value.strip(b" \0").split(b"\\")]
+    if not all(_UID.fullmatch(one) for one in values if one):
+        return None
+    return [one.decode("ascii") for one in values]
+
+
+def is_uid(text: str) -> bool:
+    return _UID.fullmatch(text.encode("utf-8", "replace")) is not None

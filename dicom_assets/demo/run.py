@@ -8,7 +8,7 @@ from pathlib import Path
 from ..batches.cohort import read_cohort
 from ..batches.planning import plan_cohort, write_batches
 from ..batches.request import list_batches
-from ..commands import ledger_table
+from ..commands.batch import ledger_table
 from ..settings import Settings, dagster_home
 from ..storage.ledger import StudyRow, latest_rows
 from ..storage.zones import Zones

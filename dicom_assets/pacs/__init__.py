@@ -1,1 +1,3 @@
+from ..quiet import silence_pynetdicom
 
+silence_pynetdicom()

@@ -1,13 +1,21 @@
 """Is this image likely to show a name? By header alone, with the rules of triage.toml."""
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Protocol
 
-from pydicom.dataset import Dataset
-from pydicom.uid import UID_dictionary
+from ..deid.dictionary import is_well_known_uid
 
-_PIXEL_DATA = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+
+class Described(Protocol):
+    """What a header says of its image. values: keyword -> text, `\\`-separated, of the elements that the rules name."""
+
+    sop_class_uid: str
+    modality: str
+    values: Mapping[str, str]
+    has_pixels: bool
 
 
 @cache
@@ -15,20 +23,18 @@ def _rules() -> dict:
     return tomllib.loads(files("dicom_assets.pixels").joinpath("triage.toml").read_text("utf-8"))
 
 
-def triage(header: Dataset) -> str:
+def triage(image: Described) -> str:
     """The reason code for which the image may not be released without cleaning; empty where none is seen.
     An object without pixel data shows nothing."""
-    if not any(tag in header for tag in _PIXEL_DATA):
+    if not image.has_pixels:
         return ""
     rules = _rules()
-    sop_class_uid = str(header.get("SOPClassUID", ""))
-    if sop_class_uid in rules["review"]["sop_classes"] or sop_class_uid not in UID_dictionary:
+    if image.sop_class_uid in rules["review"]["sop_classes"] or not is_well_known_uid(image.sop_class_uid):
         return "PIXELS_NEED_REVIEW"
-    if sop_class_uid in rules["text_likely"]["sop_classes"]:
+    if image.sop_class_uid in rules["text_likely"]["sop_classes"]:
         return "TEXT_IN_PIXELS_LIKELY"
+    values = {**image.values, "Modality": image.modality}
     for keyword, signs in rules["text_likely"]["values"].items():
-        value = header.get(keyword) or ""
-        values = [value] if isinstance(value, str) else value
-        if any(str(one).strip().upper() in signs for one in values):
+        if any(one.strip(" \0").upper() in signs for one in values.get(keyword, "").split("\\")):
             return "TEXT_IN_PIXELS_LIKELY"
     return ""

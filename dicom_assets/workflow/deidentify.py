@@ -5,13 +5,12 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
-from ..deid.deidentify import deidentify
+from ..deid.deidentify import Deidentified, Deidentifier, Notes, notes_of
 from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
-from ..deid.reading import patient_id_of, read, text_of
 from ..errors import DicomAssetsError
 from ..pixels.triage import triage
 from ..storage.atomic import fsync_folder, has_digest, make_folder, publish, remove_unfinished, write_unfinished
@@ -19,6 +18,7 @@ from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, manifest_of
 from ..storage.tables import read_rows, write_rows
 from ..storage.zones import RESTRICTED_FOLDER
+from .folder_worker import FileSource, write_parts
 from .job import Job, working_on
 from .parallel import Outcome, map_studies
 
@@ -112,50 +112,76 @@ def deidentify_study(task: DeidTask) -> int:
         leftover.unlink()
     remove_unfinished(task.staging)
     raw = read_rows(manifest_of(task.raw), RawInstance)
-    two_patients = len({_patient_of(task.raw / instance.file) for instance in raw} - {None, b""}) > 1
+    engine = Deidentifier(task.profile, task.key)
     names: dict[Path, Path] = {}
-    rows = [_one(task, instance, "TWO_PATIENTS_IN_STUDY" if two_patients else "", names) for instance in raw]
+    rows = [_one(task, engine, instance, names) for instance in raw]
+    if len({row.original_patient_id for row in rows} - {""}) > 1:
+        rows = [_withheld(row, "TWO_PATIENTS_IN_STUDY") for row in rows]
+        for temp in names:
+            temp.unlink()
+        names.clear()
     publish(names)
     _fill_quarantine(task, [row for row in rows if row.reason])
     write_rows(manifest_of(task.staging), rows, StagedInstance)
     return len(rows)
 
 
-def _patient_of(path: Path) -> bytes | None:
-    try:
-        return patient_id_of(read(path.read_bytes()))
-    except DicomAssetsError:
-        return None
-
-
-def _one(task: DeidTask, instance: RawInstance, reason: str, names: dict[Path, Path]) -> StagedInstance:
+def _one(task: DeidTask, engine: Deidentifier, instance: RawInstance, names: dict[Path, Path]) -> StagedInstance:
     """Stage one instance, or say why not. names: temp file -> final name, for the caller to publish."""
     staged = StagedInstance(
-        raw_file=instance.file, raw_sha256=instance.sha256, reason=reason, file="", released_path="", sha256="",
+        raw_file=instance.file, raw_sha256=instance.sha256, reason="", file="", released_path="", sha256="",
         modality="", sop_instance_uid=instance.sop_instance_uid, original_patient_id="", patient_pseudonym="",
         tags=(), uids=(), uid_tags=(), profile_digest=task.profile.digest, key_id=_key_id(task),
     )  # fmt: skip
-    try:
-        encoded = (task.raw / instance.file).read_bytes()
-        header = read(encoded)
-        staged = replace(staged, modality=text_of(header, "Modality"), original_patient_id=text_of(header, "PatientID"))
-        risk = "" if task.profile.pixels == "unexamined" else triage(header)
-        if reason or risk:
-            return replace(staged, reason=reason or risk)
-        result = deidentify(encoded, task.profile, task.key, task.pseudonym)
-    except DicomAssetsError as error:
-        return replace(staged, reason=error.code)
+    with (task.raw / instance.file).open("rb") as file:
+        source = FileSource(file.fileno())
+        try:
+            result = engine.deidentify(source, task.pseudonym)
+        except DicomAssetsError as error:
+            return replace(_told(staged, source), reason=error.code)
+        staged = _noted(staged, result.notes)
+        risk = "" if task.profile.pixels == "unexamined" else triage(result.notes)
+        if risk:
+            return replace(staged, reason=risk)
+        return _written(task, staged, result, source, names)
+
+
+def _written(
+    task: DeidTask, staged: StagedInstance, result: Deidentified, source: FileSource, names: dict[Path, Path]
+) -> StagedInstance:
     name = f"{result.sop_instance_uid}.dcm"
-    names[write_unfinished(task.staging, result.encoded)] = task.staging / name
+    temp = write_unfinished(task.staging)
+    names[temp] = task.staging / name
+    with temp.open("r+b") as file:
+        write_parts(source, result.parts, file.fileno())
+        file.seek(0)
+        digest = file_digest(file, "sha256").hexdigest()
     return replace(
         staged,
         file=name,
         released_path="/".join((result.patient, result.study_instance_uid, result.series_instance_uid, name)),
-        sha256=sha256(result.encoded).hexdigest(),
+        sha256=digest,
         patient_pseudonym=result.patient,
         tags=result.tags,
         uids=result.uids,
         uid_tags=result.uid_tags,
+    )
+
+
+def _told(staged: StagedInstance, source: FileSource) -> StagedInstance:
+    try:
+        return _noted(staged, notes_of(source))
+    except DicomAssetsError:
+        return staged
+
+
+def _noted(staged: StagedInstance, notes: Notes) -> StagedInstance:
+    return replace(staged, modality=notes.modality, original_patient_id=notes.patient_id)
+
+
+def _withheld(row: StagedInstance, reason: str) -> StagedInstance:
+    return replace(
+        row, reason=reason, file="", released_path="", sha256="", patient_pseudonym="", tags=(), uids=(), uid_tags=()
     )
 
 

@@ -6,7 +6,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from dicom_assets.deid.deidentify import deidentify
+from dicom_assets.deid.deidentify import Deidentified, Deidentifier
+from dicom_assets.deid.elements import InMemory
 from dicom_assets.deid.profile import Profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
 
@@ -38,6 +39,13 @@ def encoded(dataset: Dataset, **options: bool) -> bytes:
     return buffer.getvalue()
 
 
+def deidentify(original: bytes, profile: Profile, key: PseudonymKey = KEY) -> tuple[bytes, Deidentified]:
+    """The output's bytes, and what is told of it."""
+    source = InMemory(original)
+    result = Deidentifier(profile, key).deidentify(source)
+    return result.encoded(source), result
+
+
 def deidentified(dataset: Dataset, profile: Profile, key: PseudonymKey = KEY) -> FileDataset:
     """What comes out, read again."""
-    return pydicom.dcmread(io.BytesIO(deidentify(encoded(dataset), profile, key).encoded))
+    return pydicom.dcmread(io.BytesIO(deidentify(encoded(dataset), profile, key)[0]))

@@ -9,10 +9,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from dicom_assets.deid.deidentify import deidentify
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.errors import DicomAssetsError
-from tests.deid.instances import INSTANCE, KEY, STUDY, deidentified, encoded, minimal
+from tests.deid.instances import INSTANCE, KEY, STUDY, deidentified, deidentify, encoded, minimal
 
 BASIC, HALO = load_profile("basic"), load_profile("halo")
 BUNDLED = sorted(path for path in (Path(pydicom.__file__).parent / "data" / "test_files").rglob("*") if path.is_file())
@@ -112,10 +111,10 @@ def test_file_meta_and_preamble_are_made_anew() -> None:
     dataset.file_meta.SourceApplicationEntityTitle = "QUILLFEATHER"
     dataset.file_meta.PrivateInformationCreatorUID = STUDY
     dataset.file_meta.PrivateInformation = b"Quillfeather"
-    result = deidentify(encoded(dataset), BASIC, KEY)
-    assert result.encoded[:128] == b"\0" * 128
-    assert b"uillfeather" not in result.encoded.lower()
-    output = pydicom.dcmread(io.BytesIO(result.encoded))
+    whole, _ = deidentify(encoded(dataset), BASIC, KEY)
+    assert whole[:128] == b"\0" * 128
+    assert b"uillfeather" not in whole.lower()
+    output = pydicom.dcmread(io.BytesIO(whole))
     assert output.file_meta.MediaStorageSOPInstanceUID == output.SOPInstanceUID == KEY.uid(INSTANCE)
     assert output.PatientIdentityRemoved == "YES"
     assert BASIC.digest[:16] in output.DeidentificationMethod
@@ -140,7 +139,7 @@ def test_well_known_uids_stay_and_references_follow_their_objects() -> None:
 def test_other_encodings_come_out_explicit_little_endian_with_the_same_pixels(syntax: str) -> None:
     name = "MR_small_implicit.dcm" if syntax == ImplicitVRLittleEndian else "MR_small_bigendian.dcm"
     source = next(path for path in BUNDLED if path.name == name)
-    output = pydicom.dcmread(io.BytesIO(deidentify(source.read_bytes(), BASIC, KEY).encoded))
+    output = pydicom.dcmread(io.BytesIO(deidentify(source.read_bytes(), BASIC)[0]))
     assert output.file_meta.TransferSyntaxUID.name == "Explicit VR Little Endian"
     assert np.array_equal(output.pixel_array, pydicom.dcmread(source).pixel_array)
 
@@ -186,12 +185,12 @@ def test_every_bundled_file_is_de_identified_or_has_a_reason(path: Path) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd on purpose, these files
         try:
-            result = deidentify(content, BASIC, KEY)
+            whole, result = deidentify(content, BASIC)
         except DicomAssetsError as error:
             assert error.code
             return
-        assert result.encoded == deidentify(content, BASIC, KEY).encoded
-        output = pydicom.dcmread(io.BytesIO(result.encoded))
+        assert whole == deidentify(content, BASIC)[0]
+        output = pydicom.dcmread(io.BytesIO(whole))
         assert output.PatientID == output.PatientName == result.patient
         assert not [element.tag for element in output if element.tag.is_private]
 
@@ -292,5 +291,5 @@ def test_a_misspelt_character_set_is_set_right_or_removed(spelt: str, standard: 
     content = content.replace(b"\x08\x00\x16\x00UI", element + b"\x08\x00\x16\x00UI", 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        output = pydicom.dcmread(io.BytesIO(deidentify(content, BASIC, KEY).encoded))
+        output = pydicom.dcmread(io.BytesIO(deidentify(content, BASIC)[0]))
     assert output.get("SpecificCharacterSet") == standard

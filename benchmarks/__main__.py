@@ -1,0 +1,100 @@
+"""`python -m benchmarks`: speed of every tool on every corpus; `python -m benchmarks memory`: their peak memory."""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import hiding_places, memory, peers, report
+from benchmarks.run import Bench, Series, count_files, module, warm
+
+CORPORA = ("ct", "mr-enh", "us", "small")
+QUICK = {"ct": "ct=100", "mr-enh": "mr-enh=2", "us": "us=6", "small": "small=500"}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("speed", "memory"), default="speed")
+    parser.add_argument("--only", action="append", default=[], metavar="TOOL", help="begins with; may be repeated")
+    parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one round on a part of each corpus: does it work?")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the corpora here, or use those here")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="every run's figures")
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """In memory if the system has a folder there, so that no disk is measured; gone at the end."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=shared if os.access(shared, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+def installed(only: list[str]) -> dict[peers.Tool, str]:
+    """tool -> version; says which are left out because they are not installed."""
+    versions = {tool: tool.version() for tool in peers.chosen(only)}
+    for tool in (tool for tool, version in versions.items() if version is None):
+        print(f"left out, not installed: {tool.name}")
+    return {tool: version for tool, version in versions.items() if version is not None}
+
+
+def speed(options: argparse.Namespace, bench: Bench, tools: dict[peers.Tool, str], corpora: Path) -> dict:
+    """Print a table for each corpus, then what the tools overlook. -> corpus -> tool -> its runs"""
+    measured = {}
+    for name in options.corpora:
+        source = corpora / name
+        if not source.is_dir():
+            module("gen_corpus", corpora, QUICK[name] if options.quick else name)
+        series = {tool: Series() for tool in tools}
+        for _ in range(1 if options.quick else options.rounds):
+            warm(source)
+            bench.round(series, source)
+        files, size = count_files(source), sum(path.stat().st_size for path in source.rglob("*.dcm"))
+        print(f"\n## {name}: {files} files, {size / 1e6:.0f} MB\n")
+        print(report.corpus_table(files, size, series), report.ratios(series), sep="\n\n", flush=True)
+        measured[name] = {tool.name: asdict(runs) for tool, runs in series.items()}
+    return measured
+
+
+def overlooked(bench: Bench, tools: dict[peers.Tool, str]) -> str:
+    """A table: in which of the places where a name is easily overlooked it still stands."""
+    source = bench.scratch / "hiding places"
+    module("hiding_places", source)
+    rows = []
+    for tool in tools:
+        bench.once(tool, source)
+        found = hiding_places.found_in(bench.output)
+        rows.append([tool.name, f"{count_files(bench.output)} of {count_files(source)}", ", ".join(found) or "none"])
+    return report.table(("tool", "files written", "places where the name still stands"), rows)
+
+
+def main() -> None:
+    options = arguments()
+    tools = installed(options.only)
+    with scratch_folder() as scratch:
+        corpora = options.keep or scratch / "corpora"
+        bench = Bench(scratch)
+        peers.make_certificate(scratch)
+        machine = f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}"
+        print(f"{machine}; files in {scratch.parent}", *(f"- {tool.name} {tools[tool]}" for tool in tools), sep="\n")
+        if options.what == "memory":
+            print("", memory.measure(bench, list(tools), corpora, options.rounds), sep="\n")
+            return
+        measured = speed(options, bench, tools, corpora)
+        print("\n## What is easily overlooked\n", overlooked(bench, tools), sep="\n")
+        if options.json:
+            versions = {tool.name: version for tool, version in tools.items()}
+            options.json.write_text(
+                json.dumps({"machine": machine, "versions": versions, "corpora": measured}, indent=1)
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Commands that ask the archive: echo, find, plan."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+
+import pandas as pd
+
+from ..batches.cohort import Note, parse_date, read_cohort
+from ..batches.planning import Plan, plan_cohort, plan_window, write_batches
+from ..errors import REASONS, BadInput
+from ..pacs.echo import echo as c_echo
+from ..pacs.find import StudyQuery, find_studies
+from ..settings import Settings
+from ..workflow.job import archive_of, coded_file_errors, zones_of
+from .output import say
+
+
+def echo(_options: argparse.Namespace) -> int:
+    archive = archive_of(Settings.from_env())
+    c_echo(archive)
+    print("The archive answers: network, AE titles and C-ECHO are right.")
+    return 0
+
+
+def find(options: argparse.Namespace) -> int:
+    date_from, date_to = _window(options.date_from, options.date_to)
+    query = StudyQuery(
+        study_instance_uid=options.study,
+        patient_id=options.patient_id,
+        accession_number=options.accession,
+        date_from=date_from,
+        date_to=date_to,
+        modalities=tuple(options.modality),
+    )
+    studies = [asdict(match) for match in find_studies(archive_of(Settings.from_env()), query)]
+    if options.json:
+        print(json.dumps({"count": len(studies), "studies": studies}, ensure_ascii=False))
+        return 0
+    table = pd.DataFrame([study | {"modalities": "/".join(study["modalities"])} for study in studies])
+    if options.csv:
+        print(table.to_csv(index=False), end="")
+    else:
+        print(table.to_string(index=False) if studies else "No study fits.")
+    return 0
+
+
+def _window(first: str, last: str) -> tuple[str, str]:
+    dates = parse_date(first), parse_date(last)
+    if None in dates or (all(dates) and dates[0] > dates[1]):
+        raise BadInput("WINDOW_MALFORMED")
+    return dates
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Batch keys on stdout, one a line; what was refused or merged on stderr."""
+    settings = Settings.from_env()
+    zones, archive = zones_of(settings), archive_of(settings)
+    if (options.cohort is None) == (not (options.date_from or options.date_to)):
+        raise BadInput("PLAN_WHAT")
+    refused: Sequence[Note] = ()
+    if options.cohort is not None:
+        cohort = read_cohort(options.cohort)
+        refused = cohort.refused
+        for note in (*cohort.refused, *cohort.merged):
+            say(f"line {note.line}: {note.code}: {REASONS[note.code]}")
+        planned = plan_cohort(archive if archive.host else None, cohort.rows)
+    else:
+        date_from, date_to = _window(options.date_from, options.date_to)
+        if not (date_from and date_to):
+            raise BadInput("WINDOW_MALFORMED")
+        planned = plan_window(archive, date_from, date_to)
+    _say_plan(planned)
+    if not planned.rows:
+        if options.cohort is not None:
+            raise BadInput("COHORT_NOTHING_LEFT")
+        say("No study in this window: no batch.")
+        return 0
+    with coded_file_errors():
+        requests = write_batches(zones, "cohort", f"{date.today():%Y%m%d}", options.name, planned)
+    for request in requests:
+        print(request.batch)
+    left_out = len(refused) + planned.ambiguous + planned.conflicting
+    return 3 if left_out else 0
+
+
+def _say_plan(plan: Plan) -> None:
+    for count, code in (
+        (plan.merged, "ROW_DUPLICATE"),
+        (plan.conflicting, "ROW_PSEUDONYM_CONFLICT"),
+        (plan.not_found, "STUDY_NOT_FOUND"),
+        (plan.ambiguous, "ACCESSION_NUMBER_AMBIGUOUS"),
+        (plan.not_asked, "ROW_NOT_LOOKED_UP"),
+    ):
+        if count:
+            say(f"{count} row{'s' if count > 1 else ''}: {code}: {REASONS[code]}")

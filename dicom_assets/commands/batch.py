@@ -1,0 +1,116 @@
+"""Commands on a batch and its mapping: demo, run, ledger, mapping export."""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ..batches.request import list_batches, load_request
+from ..errors import REASONS, BadInput
+from ..pacs.echo import echo as c_echo
+from ..settings import Settings, dagster_home
+from ..storage.ledger import STAGES, StudyRow, latest_rows, read_stage
+from ..storage.mapping import export_csv, mapped_batches
+from ..storage.zones import Zones
+from ..workflow.job import coded_file_errors, job_of, zones_of
+from .output import say, terminal_progress
+
+_LEDGER_COLUMNS = (
+    "study_key", "state", "reason", "found", "expected", "received", "missing", "deidentified", "quarantined",
+    "released", "withheld",
+)  # fmt: skip
+
+
+def demo(options: argparse.Namespace) -> int:
+    from ..demo.run import run_demo
+
+    return run_demo(options.root, terminal_progress)
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.start not in ("", *STAGES):
+        raise BadInput("RUN_FROM_WHAT")
+    settings = Settings.from_env()
+    job = job_of(settings)
+    load_request(job.zones, options.batch)
+    if options.start in ("", "pacs_studies", "raw_dicom") and _something_to_retrieve(job.zones, options.batch):
+        c_echo(job.archive)
+    home = dagster_home(settings.restricted_root.parent / "dagster")
+    from ..definitions import build_defs
+
+    return run_in_dagster(home, build_defs(progress=terminal_progress), job.zones, options.batch, options.start)
+
+
+def _something_to_retrieve(zones: Zones, batch: str) -> bool:
+    rows = read_stage(zones, batch, "raw_dicom")
+    return not rows or any(row.found and (row.missing or row.expected is None) for row in rows)
+
+
+def run_in_dagster(home, defs, zones: Zones, batch: str, start: str = "") -> int:
+    """Materialize, print the ledger, and say what is not done."""
+    from ..defs.instance import open_instance, run_batch
+
+    with coded_file_errors(), open_instance(home) as instance:
+        outcome = run_batch(instance, defs, batch, start)
+    if not outcome.success:
+        say(outcome.message)
+        return 1
+    _stage, rows = latest_rows(zones, batch)
+    print(ledger_table(rows))
+    print(f"report    {zones.report(batch, 'html')}")
+    print(f"released  {zones.released}")
+    print(f"mapping   {zones.mapping(batch)}  (dicom-assets mapping export {batch} --out F.csv)")
+    return say_what_is_left(rows)
+
+
+def say_what_is_left(rows: Sequence[StudyRow]) -> int:
+    """0 where all is done; else 3, with the counts by reason on stderr."""
+    reasons = Counter(row.reason for row in rows if row.state != "done")
+    for reason, count in sorted(reasons.items()):
+        say(f"{count} {'study' if count == 1 else 'studies'}: {reason}: {REASONS.get(reason, '')}")
+    return 3 if reasons else 0
+
+
+def ledger_table(rows: Sequence[StudyRow]) -> str:
+    """One line a study and one with the sums."""
+    table = pd.DataFrame(
+        [{name: getattr(row, name) for name in _LEDGER_COLUMNS} for row in rows], columns=_LEDGER_COLUMNS
+    )
+    table["expected"] = table["expected"].astype("Int64")
+    counts = list(_LEDGER_COLUMNS[3:])
+    total = {"study_key": "total", "state": "", "reason": "", **{name: table[name].sum() for name in counts}}
+    table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
+    table[counts] = table[counts].astype("Int64")
+    return table.to_string(index=False, na_rep="unknown")
+
+
+def ledger(options: argparse.Namespace) -> int:
+    zones = zones_of(Settings.from_env())
+    load_request(zones, options.batch)
+    stage, rows = latest_rows(zones, options.batch)
+    if options.json:
+        print(json.dumps([{name: getattr(row, name) for name in _LEDGER_COLUMNS} for row in rows]))
+    elif rows:
+        print(ledger_table(rows))
+        say(f"after {stage}")
+    else:
+        say(f"The batch has not begun: dicom-assets run {options.batch}")
+    return 0
+
+
+def mapping_export(options: argparse.Namespace) -> int:
+    zones = zones_of(Settings.from_env())
+    if options.all == bool(options.batch):
+        raise BadInput("EXPORT_WHAT")
+    if options.batch and options.batch not in list_batches(zones):
+        raise BadInput("BATCH_UNKNOWN")
+    if options.batch and options.batch not in mapped_batches(zones):
+        raise BadInput("BATCH_NOT_MAPPED")
+    if options.out.resolve().is_relative_to(zones.released.resolve()):
+        raise BadInput("EXPORT_INTO_RELEASED")
+    with coded_file_errors():
+        rows = export_csv(zones, [options.batch] if options.batch else mapped_batches(zones), options.out)
+    say(f"{rows} rows; the file identifies patients: mode 0600, keep it so")
+    return 0

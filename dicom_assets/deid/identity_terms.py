@@ -1,0 +1,191 @@
+"""From the values of a header to the terms that are searched: which of its names, IDs and addresses tell who it is."""
+
+import re
+from collections.abc import Iterable
+
+from .lexicon import lexicon, spellings
+from .written_dates import Date
+
+#: Elements that hold IDs: of the patient first, then of a visit, an order or a step.
+PATIENT_IDS = frozenset(
+    {
+        0x00080050,  # AccessionNumber
+        0x00100020,  # PatientID
+        0x00101000,  # OtherPatientIDs
+        0x00101090,  # MedicalRecordLocator
+        0x00120040,  # ClinicalTrialSubjectID
+        0x00120042,  # ClinicalTrialSubjectReadingID
+        0x00380010,  # AdmissionID
+    }
+)
+OTHER_IDS = frozenset(
+    {
+        0x00200010,  # StudyID
+        0x00380060,  # ServiceEpisodeID
+        0x00400009,  # ScheduledProcedureStepID
+        0x00400253,  # PerformedProcedureStepID
+        0x00401001,  # RequestedProcedureID
+        0x00402006,  # PlacerOrderNumberProcedure
+        0x00402007,  # FillerOrderNumberProcedure
+        0x00402016,  # PlacerOrderNumberImagingServiceRequest
+        0x00402017,  # FillerOrderNumberImagingServiceRequest
+    }
+)
+IDS = PATIENT_IDS | OTHER_IDS
+CONTACTS = frozenset(
+    {
+        0x00080080,  # InstitutionName
+        0x00080081,  # InstitutionAddress
+        0x00080092,  # ReferringPhysicianAddress
+        0x00080094,  # ReferringPhysicianTelephoneNumbers
+        0x00101040,  # PatientAddress
+        0x00102154,  # PatientTelephoneNumbers
+        0x00102155,  # PatientTelecomInformation
+        0x00401102,  # PersonAddress
+        0x00401103,  # PersonTelephoneNumbers
+        0x00401104,  # PersonTelecomInformation
+    }
+)
+SHORT_ID = 5  # characters: a shorter ID counts as a whole value only
+SHORT_WORD = 4  # letters: a shorter part of a name does not count alone
+LONG = 7  # characters: found inside other words too
+#: Words that stand for nobody where somebody is named, titles, and particles of names.
+NOBODY = frozenset(
+    "anonymous anonymized anonymised anon unknown none null nobody noname name nopatientid noid removed deleted test demo "
+    "patient doctor physician operator staff tech technologist radiologist unspecified undefined na xx xxx xxxx "
+    "dr prof med mr mrs ms md phd jr sr ii iii de del den der des di do da dos das du la le los van von zu zum zur ten ter "
+    "el al bin ibn y und e of the".split()
+)
+_DUMMY_DATES = frozenset({(1900, 1, 1), (1, 1, 1), (9999, 12, 31)})
+_ESCAPES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
+_NO_WORD = re.compile(r"[\W_]+")
+
+
+class Terms:
+    """Collects what identity.Identity is made of; see there."""
+
+    def __init__(self, codecs: Iterable[str]) -> None:
+        self.codecs = tuple(dict.fromkeys((*codecs, "utf-8", "utf-16-le", "utf-16-be", "latin-1")))
+        self.words: set[bytes] = set()
+        self.phrases: set[bytes] = set()
+        self.inner: set[bytes] = set()
+        self.numbers: set[bytes] = set()
+        self.whole_values: set[bytes] = set()
+        self.encoded: set[bytes] = set()
+        self.dates: set[Date] = set()
+        self.parts: set[str] = set()
+
+    def add_name(self, name: str) -> None:
+        """name: one value of PN: component groups with `=`, components with `^` between."""
+        for group in name.split("="):
+            components = [component.strip(" \0") for component in group.split("^")[:3]]
+            if not group.isascii():
+                self._add_encoded([*components, *(mark.join(components[:2]) for mark in ("", " ", "^"))])
+            for version in zip(*(_all_spellings(component, group) for component in components), strict=True):
+                self._add_components([_spaced(component) for component in version])
+
+    def _add_components(self, components: list[str]) -> None:
+        """Folded, one space between words; any script."""
+        parts = [part for component in components for part in component.split() if part not in NOBODY]
+        joined = {component.replace(" ", "") for component in components if " " in component}
+        self.parts.update(part for part in (*parts, *joined) if len(part) > 1 and not part.isdigit())
+        self._add_whole_names(components)
+        for part in (*parts, *joined):
+            if part.isascii() and part.isalpha() and len(part) >= SHORT_WORD and part not in lexicon().words:
+                (self.inner if len(part) >= LONG else self.words).add(part.encode())
+
+    def _add_whole_names(self, components: list[str]) -> None:
+        family, given = (*components, "", "")[:2]
+        if not given and " " in family:
+            family, _, given = family.rpartition(" ")
+        wholes = {
+            (family, given),
+            (given, family),
+            (family, given.partition(" ")[0]),
+            (given.partition(" ")[0], family),
+        }
+        for pair in wholes:
+            whole = " ".join(pair)
+            parts = whole.split()
+            if any(len(one) < 2 or one in NOBODY for one in pair) or not whole.isascii() or _clinical(parts):
+                continue
+            self.phrases.add(whole.encode())
+            together = "".join(parts)
+            if together not in lexicon().words:
+                (self.inner if len(together) >= LONG else self.words).add(together.encode())
+
+    def add_id(self, value: str, alone: bool) -> None:
+        """alone: a short one counts where it is a whole value."""
+        for term in map(_spaced, spellings(value)):
+            together = term.replace(" ", "")
+            if not together or term in NOBODY or not term.isascii():
+                continue
+            if len(together) < SHORT_ID or term in lexicon().words:
+                if alone:
+                    self.whole_values.add(term.encode())
+            elif together.isdigit():
+                self.numbers |= {n.encode() for n in (together, together.lstrip("0")) if len(n) >= SHORT_ID}
+                if " " in term and len(together) >= LONG:
+                    self.phrases.add(term.encode())
+            else:
+                self._add_term(term)
+                self._add_term(together)
+        self._add_encoded([value.strip(" \0")])
+
+    def _add_term(self, term: str) -> None:
+        if " " in term:
+            self.phrases.add(term.encode())
+        else:
+            (self.inner if len(term) >= LONG else self.words).add(term.encode())
+
+    def add_contact(self, text: str) -> None:
+        """An address, telephone number, e-mail address or institution's name, line by line and as a whole."""
+        for line in re.split(r"[\r\n\\^;,|]+", text):
+            digits = "".join(c for c in line if c in "0123456789")
+            if len(digits) >= LONG:
+                self.numbers.add(digits.encode())
+            self._add_encoded([line.strip()])
+            self._add_line(line)
+        self._add_line(text)
+
+    def _add_line(self, line: str) -> None:
+        for term in map(_spaced, spellings(line)):
+            words = term.split()
+            telling = [word for word in words if word not in lexicon().words and not word.isdigit()]
+            is_name = len(words) == 1 and telling and len(term) > SHORT_ID
+            if term.isascii() and ((len(words) > 1 and telling and len(term) >= LONG) or is_name):
+                self._add_term(term)
+
+    def add_date(self, value: str) -> None:
+        """value: DA or DT; what is no date is passed over."""
+        digits = value.replace(".", "").strip(" \0")[:8]
+        if len(digits) == 8 and digits.isdigit():
+            date = int(digits[:4]), int(digits[4:6]), int(digits[6:])
+            if date not in _DUMMY_DATES and 1 <= date[1] <= 12 and 1 <= date[2] <= 31:
+                self.dates.add(date)
+
+    def _add_encoded(self, texts: Iterable[str]) -> None:
+        """What no search for ASCII letters finds, as its bytes in every likely character set."""
+        for text in texts:
+            if text.isascii() or len(text) < 2:
+                continue
+            for written in {text, text.upper(), text.lower(), text.title()}:
+                for codec in self.codecs:
+                    for run in _ESCAPES.split(written.encode(codec, "ignore")):
+                        if len(run) >= 4 and not (run.isascii() and len(run) < LONG and codec == "latin-1"):
+                            self.encoded.add(run)
+
+
+def _all_spellings(component: str, group: str) -> tuple[str, ...]:
+    """As many for each component as the group has."""
+    versions = spellings(component)
+    return versions * 2 if len(versions) < len(spellings(group)) else versions
+
+
+def _spaced(text: str) -> str:
+    return _NO_WORD.sub(" ", text).strip()
+
+
+def _clinical(parts: list[str]) -> bool:
+    """`HEAD^NECK`: a name of a phantom rather than of somebody."""
+    return all(part in lexicon().core for part in parts)

@@ -1,0 +1,72 @@
+"""The words that identify nobody: three lists in profiles/, read once, when a text is first looked at.
+
+- lexicon_standard.txt  the vocabulary of DICOM itself (tools/make_lexicon.py)
+- lexicon_own.txt       the everyday words of radiology, in seven languages, by hand
+- lexicon_names.txt     words that are names too: eponyms, products, colours, by hand
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from .tables import bytes_of
+
+_GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """All words folded.
+
+    words: every word of the three lists. core: those of lexicon_own.txt, clinical even where they are somebody's name.
+    names: what is a name too -> the words of which it must stand before one to be kept; none: it may stand alone."""
+
+    words: frozenset[str]
+    core: frozenset[str]
+    names: Mapping[str, frozenset[str]]
+
+
+@cache
+def lexicon() -> Lexicon:
+    own = _lines("lexicon_own.txt")
+    core = frozenset(_ascii(own).split()) | frozenset(_ascii(own.translate(_GERMAN)).split())
+    names: dict[str, frozenset[str]] = {}
+    for line in _lines("lexicon_names.txt").split("\n"):
+        left, _, right = line.partition(":")
+        for name in left.split():
+            names[name] = names.get(name, frozenset()) | frozenset(right.split())
+    words = frozenset(_lines("lexicon_standard.txt").split()) | core | names.keys()
+    return Lexicon(words, core - names.keys(), names)
+
+
+def folded(text: str) -> str:
+    """In lower case, letters without their accents."""
+    text = text.lower()
+    if text.isascii():
+        return text
+    bare = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o"))
+    return unicodedata.normalize("NFC", "".join(c for c in bare if not unicodedata.combining(c)))
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """Folded, and with its umlauts written as two letters where it has some: `muller`, `mueller`."""
+    plain, two_letters = folded(text), folded(text.lower().translate(_GERMAN))
+    return (plain,) if plain == two_letters else (plain, two_letters)
+
+
+def words_of(text: str) -> list[str]:
+    """Runs of letters, folded."""
+    return _WORD.findall(folded(text))
+
+
+def _lines(name: str) -> str:
+    """A list without its comments, in lower case."""
+    return re.sub("(?m)^#.*\n", "", bytes_of(name).decode()).lower()
+
+
+def _ascii(text: str) -> str:
+    """As folded, for Latin letters only, and quick."""
+    return unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode("ascii")

@@ -1,0 +1,763 @@
+"""The walk over the encoded elements of one data set: each is kept as its bytes, emptied, replaced or removed.
+
+Fail closed: an element is kept only if the dictionary knows its tag, its VR is the dictionary's and its value fits VR
+and VM. What the walk made of an element it remembers by the element's bytes, so that the equal elements of a series, or
+of the frames of one instance, are worked once. A Context holds all that an outcome depends on besides those bytes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from ..errors import BadInput, Refused
+from .actions import Action, dummy_for
+from .dates import capped_age, shifted, year_only
+from .descriptors import clean
+from .dictionary import is_well_known_uid, name_of, vm_of, vr_of
+from .elements import (
+    DEEPEST,
+    ENCODED_VRS,
+    LONG_VRS,
+    MOST_ELEMENTS,
+    PIXEL_TAGS,
+    UNDEFINED,
+    Element,
+    MoreNeeded,
+    NotInOrder,
+    element_at,
+    elements,
+    encode,
+    encode_sequence,
+    header_at,
+    items,
+)
+from .fits import TEXT_VRS, checker, has_form
+from .identity import Identity, identity_of
+from .profile import Profile
+from .pseudonyms import PseudonymKey
+from .survey import CHARACTER_SET, NO_MARKS, NOTED, Mark, Surveyor, end_of, mark, may_identify
+from .values import character_set, decoded, encoded, uids_in
+
+_SHORTEST_RUN = 3  #: elements
+_LONGEST_REMEMBERED = 4096  #: bytes of an element that is remembered
+_MOST_REMEMBERED = 24 << 20  #: bytes of all that is remembered; then it is forgotten
+
+PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
+PLACING_UIDS = (0x0020000D, 0x0020000E, 0x00080018)  # study, series, instance
+_PIXEL_REPRESENTATION = 0x00280103
+_SWITCHES = frozenset({CHARACTER_SET, _PIXEL_REPRESENTATION})  #: they decide over the elements behind them
+_CODE_VALUE, _CODING_SCHEME = 0x00080100, 0x00080102
+_VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
+#: Sequences whose codes name a person or a place: their codes are replaced, not kept.
+_IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
+_CODE_VRS = frozenset({"LO", "SH", "UC", "UR"})
+#: Where content items stand (the rows of E.1-1 that Clean Structured Content cleans), and the elements of their values
+_CONTENT_SEQUENCES = frozenset({0x00400555, 0x00400612, 0x0040A730})
+_VALUES_OF_CONTENT = frozenset({0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A160})
+_OVERLAYS = frozenset(range(0x6000, 0x6100, 2))
+_OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
+#: Rows, columns, frames, type, origin, first frame, bits, position, data
+_KEPT_OF_OVERLAYS = frozenset({0x0010, 0x0011, 0x0015, 0x0040, 0x0050, 0x0051, 0x0100, 0x0102, 0x3000})
+_UID_IN_TEXT = re.compile(rb"[0-9]+(?:\.[0-9]+){5,}")
+
+
+@dataclass(slots=True, eq=False)
+class Effect:
+    """What became of one element or of several, besides the bytes. tags: names of what was changed or removed. uids:
+    (old, new). uid_tags: where they stood. marks: what identifies the patient.
+    mentions: UIDs within kept text."""
+
+    tags: frozenset[str] = frozenset()
+    uids: tuple[tuple[str, str], ...] = ()
+    uid_tags: frozenset[str] = frozenset()
+    marks: frozenset[Mark] = NO_MARKS
+    mentions: frozenset[str] = frozenset()
+
+
+def merged(effects: list[Effect]) -> Effect | None:
+    if not effects:
+        return None
+    different = list(dict.fromkeys(effects)) if len(effects) > 1 else effects
+    if len(different) == 1:
+        return different[0]
+    return Effect(
+        frozenset().union(*[one.tags for one in different]),
+        tuple(dict.fromkeys([pair for one in different for pair in one.uids])),
+        frozenset().union(*[one.uid_tags for one in different if one.uid_tags]),
+        frozenset().union(*[one.marks for one in different if one.marks]),
+        frozenset().union(*[one.mentions for one in different if one.mentions]),
+    )
+
+
+_NO_EFFECT = Effect()
+Outcome = tuple[bytes, Effect | None]  #: the element as it goes into the output, and what else became of it
+
+
+class Run(NamedTuple):
+    """Elements of the top level, one behind the other, that were walked before. own_index: how many of the context's
+    own elements are written once these are."""
+
+    encoded: bytes
+    out: bytes
+    effect: Effect | None
+    noted: dict[int, bytes]
+    last_tag: int
+    own_index: int
+    count: int
+
+
+@dataclass
+class Context:
+    """All that decides over elements but their bytes. patient: the pseudonym. identity: what must not be left. days:
+    the shift of dates. own: elements that are written at top level whatever the source has, (tag, encoded) in order."""
+
+    profile: Profile
+    key: PseudonymKey
+    sop_class_uid: str = ""
+    patient: str = ""
+    identity: Identity = field(default_factory=lambda: identity_of(()))
+    days: int = 0
+    signed: bool = False  #: Pixel Representation, for implicit `US or SS`
+    charset: bytes = b""
+    own: tuple[tuple[int, bytes], ...] = ()
+    surveyor: Surveyor = field(default_factory=Surveyor)
+    #: tag -> (old, new) of study, series and instance UIDs that the instance lacks
+    missing: dict[int, tuple[str, str]] = field(default_factory=dict)
+    root: "Scope" = field(init=False)
+    memos: list[dict] = field(init=False, default_factory=list)
+    remembered: int = field(init=False, default=0)  #: bytes
+
+    def __post_init__(self) -> None:
+        self.root = Scope(self, (), self.charset, self.signed)
+
+    def keep_small(self) -> None:
+        """What is remembered must not grow with the instance or the corpus."""
+        if self.remembered > _MOST_REMEMBERED:
+            self.remembered = 0
+            for memo in self.memos:
+                memo.clear()
+
+
+class Plan(NamedTuple):
+    """What happens to elements of one tag and VR at one place. do: gets (scope, element, value) and gives the outcome.
+    known: the VR of the output. marked: their values identify."""
+
+    do: Callable
+    known: str
+    marked: bool
+
+
+class Scope:
+    """One place in the tree of data sets: the sequences above, and what holds for all data sets there.
+
+    path: keywords of the sequences. within_identity: inside a sequence whose codes name a person or a place.
+    content: the action for the value of the content item that the data set is; None elsewhere."""
+
+    def __init__(
+        self,
+        context: Context,
+        path: tuple[str, ...],
+        charset: bytes,
+        signed: bool,
+        within_identity: bool = False,
+        content: Action | None = None,
+    ) -> None:
+        self.context, self.path, self.charset, self.signed = context, path, charset, signed
+        self.within_identity, self.content = within_identity, content
+        self.memo: dict[bytes, Outcome] = {}
+        self.runs: dict[int, Run] = {}
+        context.memos += [self.memo, self.runs]
+        self.plans: dict[tuple[int, str], Plan] = {}
+        self._scopes: dict[tuple, Scope] = {}
+
+    def below(self, tag: int, content: Action | None = None) -> "Scope":
+        key = (tag, content)
+        if key not in self._scopes:
+            within = self.within_identity or tag in _IDENTITY_SEQUENCES
+            path = (*self.path, name_of(tag))
+            self._scopes[key] = Scope(self.context, path, self.charset, self.signed, within, content)
+        return self._scopes[key]
+
+    def with_charset(self, charset: bytes) -> "Scope":
+        return self._variant(charset, self.signed)
+
+    def with_signed(self, signed: bool) -> "Scope":
+        return self._variant(self.charset, signed)
+
+    def _variant(self, charset: bytes, signed: bool) -> "Scope":
+        if (charset, signed) == (self.charset, self.signed):
+            return self
+        key = ("variant", charset, signed)
+        if key not in self._scopes:
+            self._scopes[key] = Scope(self.context, self.path, charset, signed, self.within_identity, self.content)
+        return self._scopes[key]
+
+
+class Walk:
+    """One instance's walk. encoding: implicit or explicit, Little Endian."""
+
+    def __init__(self, context: Context, implicit: bool) -> None:
+        self.context, self.implicit = context, implicit
+        self.profile = context.profile
+        self.private_removed: set[int] = set()
+        self._regions: dict[int, bool] = {}  # overlay groups that are kept
+        self.count = 0
+
+    # the loops
+
+    def top_level(
+        self, data: bytes, position: int, end: int, noted: dict[int, bytes], behind: int = -1
+    ) -> tuple[list[bytes], list[Effect], int]:
+        """Walks the top level from position to the pixel data, or to the file's end. data may be the file's beginning
+        only; then MoreNeeded. noted: gets the values of NOTED. behind: the tag of the pixel data, for what follows it.
+        The output's elements, their effects, and the position behind the last.
+
+        Runs of elements that were equal in an earlier instance are taken over without a look at each."""
+        out: list[bytes] = []
+        effects: list[Effect] = []
+        scope, implicit, limit, previous = self.context.root, self.implicit, len(data), behind
+        own, own_index = (self.context.own if behind < 0 else ()), 0
+        drops_private = not self.profile.keeps_private
+        blocks: dict[tuple[int, int], list] = {}
+        begun = None  # of the elements just walked that may become a run: tag, position, places in out and effects
+        equal = 0
+        while position < end:
+            if position + 12 > limit:
+                if limit < end:
+                    raise MoreNeeded
+                if position + 8 > end:
+                    if data[position:].strip(b"\0"):
+                        raise BadInput("ELEMENT_TRUNCATED")
+                    position = end
+                    break
+            tag, stated, length, value = header_at(data, position, end, implicit)
+            if tag <= previous:
+                if limit < end or data[position:].strip(b"\0"):
+                    raise NotInOrder
+                position = end
+                break
+            if tag in PIXEL_TAGS:
+                break
+            while own_index < len(own) and tag >= own[own_index][0]:
+                out.append(own[own_index][1])
+                own_index += 1
+            run = scope.runs.get(tag)
+            if run is not None and data.startswith(run.encoded, position):
+                if equal >= _SHORTEST_RUN:
+                    self._remember_run(scope, data, begun, position, previous, out, effects, noted, own_index)
+                equal = 0
+                out.append(run.out)
+                if run.effect is not None:
+                    effects.append(run.effect)
+                noted.update(run.noted)
+                position += len(run.encoded)
+                previous, own_index = run.last_tag, run.own_index
+                self.count += run.count
+                continue
+            stop = value + length
+            if stop > limit:
+                stop = end_of(data, position, limit, end, length, value, implicit, 0)
+            self.count += 1
+            outcome = None
+            if not tag & 0x10000:
+                if tag in NOTED:
+                    noted[tag] = data[value:stop]
+                outcome = scope.memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
+            if outcome is not None and tag not in _SWITCHES:
+                if not equal:
+                    begun = (tag, position, len(out), len(effects), own_index)
+                equal += 1
+            else:
+                if equal >= _SHORTEST_RUN:
+                    self._remember_run(scope, data, begun, position, previous, out, effects, noted, own_index)
+                equal = 0
+            if outcome is None and not tag & 0x10000:
+                outcome = self._worked(scope, data, tag, stated, position, value, stop, length)
+            if outcome is not None:
+                out.append(outcome[0])
+                if outcome[1] is not None:
+                    effects.append(outcome[1])
+                if tag in _SWITCHES:
+                    scope = self._switched(scope, tag, data[value:stop])
+            elif drops_private:
+                self.private_removed.add(tag)
+            else:
+                self._private(
+                    scope, tag, stated, data, (position, value, stop), length == UNDEFINED, blocks, out, effects
+                )
+            position, previous = stop, tag
+        if equal >= _SHORTEST_RUN:
+            self._remember_run(scope, data, begun, position, previous, out, effects, noted, own_index)
+        out += [encoded_element for _tag, encoded_element in own[own_index:]]
+        return out, effects, position
+
+    def _remember_run(
+        self, scope: Scope, data: bytes, begun: tuple, position: int, last_tag: int, out: list[bytes],
+        effects: list[Effect], noted: dict[int, bytes], own_index: int,
+    ) -> None:  # fmt: skip
+        first_tag, start, first_out, first_effect, _own = begun
+        encoded_run = data[start:position]
+        scope.runs[first_tag] = Run(
+            encoded=encoded_run,
+            out=b"".join(out[first_out:]),
+            effect=merged(effects[first_effect:]),
+            noted={tag: value for tag, value in noted.items() if first_tag <= tag <= last_tag},
+            last_tag=last_tag,
+            own_index=own_index,
+            count=len(out) - first_out,
+        )
+        self.context.remembered += 2 * len(encoded_run) + 1000
+
+    def data_set(self, scope: Scope, data: bytes, position: int, end: int) -> tuple[list[bytes], list[Effect]]:
+        """Walks an item's data set from position to end: the output's elements, and their effects."""
+        out: list[bytes] = []
+        effects: list[Effect] = []
+        memo, implicit, previous = scope.memo, self.implicit, -1
+        drops_private = not self.profile.keeps_private
+        blocks: dict[tuple[int, int], list] = {}
+        while position < end:
+            tag, stated, length, value = header_at(data, position, end, implicit)
+            if tag <= previous:
+                raise NotInOrder
+            stop = value + length
+            if stop > end:
+                stop = end_of(data, position, end, end, length, value, implicit, len(scope.path))
+            self.count += 1
+            if tag & 0x10000:
+                if drops_private:
+                    self.private_removed.add(tag)
+                else:
+                    extent = (position, value, stop)
+                    self._private(scope, tag, stated, data, extent, length == UNDEFINED, blocks, out, effects)
+            else:
+                outcome = memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
+                if outcome is None:
+                    outcome = self._worked(scope, data, tag, stated, position, value, stop, length)
+                out.append(outcome[0])
+                if outcome[1] is not None:
+                    effects.append(outcome[1])
+                if tag in _SWITCHES:
+                    scope = self._switched(scope, tag, data[value:stop])
+                    memo = scope.memo
+            position, previous = stop, tag
+        if self.count > MOST_ELEMENTS:
+            raise Refused("TOO_MANY_ELEMENTS")
+        return out, effects
+
+    def _worked(
+        self, scope: Scope, data: bytes, tag: int, stated: bytes, position: int, value: int, stop: int, length: int
+    ) -> Outcome:
+        """The outcome of an element that is not remembered; from now on it is."""
+        undefined = length == UNDEFINED
+        vr = self._vr(scope, tag, stated, length)
+        element = Element(tag, vr, position, value, stop - 8 if undefined else stop, stop, undefined)
+        outcome = self._outcome(scope, element, data)
+        if stop - position <= _LONGEST_REMEMBERED and tag >> 16 not in _OVERLAYS:
+            scope.memo[data[position:stop]] = outcome
+            self.context.remembered += 2 * (stop - position) + 400
+        return outcome
+
+    def _switched(self, scope: Scope, tag: int, value: bytes) -> Scope:
+        """The same place under the character set, or the sign of pixels, that is stated just now."""
+        if tag == CHARACTER_SET:
+            return scope.with_charset(character_set(value) or b"")
+        return scope.with_signed(value[:1] == b"\1")
+
+    def _vr(self, scope: Scope, tag: int, stated: bytes, length: int) -> str:
+        """The VR of a standard element: as stated, else (implicit, UN) the dictionary's. Raises BadInput."""
+        vr = "UN" if self.implicit else ENCODED_VRS.get(stated, "")
+        if not vr:
+            raise BadInput("VR_UNKNOWN")
+        if vr != "UN":
+            return vr
+        if length == UNDEFINED:
+            return "SQ"
+        choices = vr_of(tag).split(" or ")
+        if "SS" in choices and "OW" not in choices:
+            return "SS" if scope.signed else "US"
+        return choices[-1] if len(choices) > 1 else choices[0] or "UN"
+
+    # one element
+
+    def _outcome(self, scope: Scope, element: Element, data: bytes) -> Outcome:
+        plan = scope.plans.get((element.tag, element.vr))
+        if plan is None:
+            plan = scope.plans[element.tag, element.vr] = self._plan(scope, element.tag, element.vr)
+        value = b"" if element.vr == "SQ" else data[element.value : element.value_stop]
+        outcome = plan.do(self, scope, element, value, data)
+        if plan.marked and value:
+            effect = outcome[1] or _NO_EFFECT
+            return outcome[0], replace(effect, marks=effect.marks | {mark(element.tag, value, scope.charset)})
+        return outcome
+
+    def _plan(self, scope: Scope, tag: int, vr: str) -> Plan:
+        context, group = scope.context, tag >> 16
+        known = vr_of(tag)
+        written = vr if vr in known.split(" or ") else known.split(" or ")[0]
+        marked = may_identify(tag, vr) or may_identify(tag, written)
+        if tag & 0xFFFF == 0 or group <= 2:
+            return Plan(Walk._dropped, vr, False)
+        if not scope.path and any(tag == own for own, _ in context.own):
+            return Plan(Walk._replaced_by_own, written, marked)
+        if group in _OVERLAYS and "clean_graphics" in self.profile.options:
+            return Plan(Walk._overlay, written, False)
+        if written not in ENCODED_VRS.values() or group >= 0xFFFA or 0x5000 <= group < 0x5100 or group in _OVERLAYS:
+            return Plan(Walk._removed, vr, False)  # unknown, signatures, trailing padding, curves, overlays
+        return Plan(self._action(scope, tag, vr, known), written, marked)
+
+    def _action(self, scope: Scope, tag: int, vr: str, known: str) -> Callable:
+        action = self.profile.action_for(tag, known, scope.context.sop_class_uid, scope.path)
+        if scope.content is not None and tag in _VALUES_OF_CONTENT:
+            action = scope.content
+        if action is Action.REMOVE:
+            return Walk._removed_sequence if vr == "SQ" else Walk._removed
+        if action is Action.EMPTY:
+            return Walk._emptied
+        if action is Action.DUMMY:
+            return Walk._dummied
+        if vr not in known.split(" or "):
+            return Walk._removed
+        if vr == "SQ":
+            return Walk._content if tag in _CONTENT_SEQUENCES and self.profile.cleans_content else Walk._sequence
+        if action is Action.UID:
+            return Walk._renewed if vr == "UI" else Walk._removed
+        if tag in PIXEL_TAGS:
+            return Walk._removed  # a picture within a sequence
+        if tag == CHARACTER_SET:
+            return Walk._character_set
+        if action is Action.CLEAN:
+            if vr in ("DA", "DT"):
+                return Walk._dated
+            if vr in TEXT_VRS:
+                return Walk._cleaned
+            if vr == "AS":
+                return Walk._aged
+        if scope.within_identity and vr in _CODE_VRS:
+            return Walk._coded_identity
+        return Walk._kept
+
+    def _dropped(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        return b"", None
+
+    def _removed(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        return b"", _changed(element.tag)
+
+    _replaced_by_own = _removed
+
+    def _removed_sequence(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """Gone; but whom it names is to be found nowhere else either."""
+        marks = self.context.surveyor.within_sequence(data, element, self.implicit, scope.charset)
+        return b"", replace(_changed(element.tag), marks=marks)
+
+    def _implicit_within(self, element: Element, data: bytes) -> bool:
+        """The content of a sequence that is stated as UN is implicit: PS3.5 6.2.2."""
+        return self.implicit or data[element.start + 4 : element.start + 6] == b"UN"
+
+    def _emptied(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        tag = element.tag
+        vr = vr_of(tag).split(" or ")[0]
+        if tag in (PATIENT_ID, PATIENT_NAME):
+            return encode(tag, vr, scope.context.patient.encode()), _changed(tag)
+        if element.vr == "SQ":
+            marks = self.context.surveyor.within_sequence(data, element, self.implicit, scope.charset)
+            return encode(tag, vr, b""), replace(_changed(tag), marks=marks)
+        return encode(tag, vr, b""), _changed(tag) if value else None
+
+    def _dummied(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """Action D: a dummy of the VR's form. Names and IDs of the patient become the pseudonym; sequences are cleaned,
+        never invented."""
+        tag = element.tag
+        known = vr_of(tag).split(" or ")[0]
+        if known == "SQ":
+            if element.vr != "SQ":
+                return encode(tag, known, b""), _changed(tag)
+            if tag in _CONTENT_SEQUENCES and self.profile.cleans_content:
+                return self._content(scope, element, value, data)
+            return self._sequence(scope, element, value, data)
+        if tag in (PATIENT_ID, PATIENT_NAME) or not value.strip(b" \0"):
+            return self._emptied(scope, element, value, data)
+        if known == "UI":
+            return self._renewed(scope, element, value, data)
+        dummy = dummy_for(known)
+        if dummy is None:
+            return self._removed(scope, element, value, data)
+        return encode(tag, known, dummy if isinstance(dummy, bytes) else dummy.encode()), _changed(tag)
+
+    def _kept(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """As it is, where it fits and says nothing of the patient."""
+        tag, vr = element.tag, element.vr
+        if not checker(tag, vr)(value):
+            return self._removed(scope, element, value, data)
+        if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
+            return self._removed(scope, element, value, data)
+        return self._as_it_is(element, data), self._gated(tag, vr, value)
+
+    def _as_it_is(self, element: Element, data: bytes) -> bytes:
+        """The element's own bytes where they are the standard's Explicit VR Little Endian; else written anew."""
+        whole = data[element.start : element.stop]
+        stated = not self.implicit and whole[4:6] == element.vr.encode()
+        if stated and not len(whole) & 1 and (element.vr not in LONG_VRS or whole[6:8] == b"\0\0"):
+            return whole
+        return encode(element.tag, element.vr, whole[element.value - element.start :])
+
+    def _gated(self, tag: int, vr: str, value: bytes) -> Effect | None:
+        """The last gate: what is kept or cleaned holds no identifier of this patient. What the profile itself keeps is
+        no hit. Raises Refused."""
+        identity = self.context.identity
+        if tag not in self.profile.kept_tags and identity.found_in(value, vr):
+            raise Refused("IDENTIFIER_LEFT")
+        if vr in TEXT_VRS and b"." in value:
+            mentions = frozenset(uid.decode() for uid in _UID_IN_TEXT.findall(value))
+            return Effect(mentions=mentions) if mentions else None
+        return None
+
+    def _cleaned(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """Text of which only what is harmless stays: PS3.15 E.3.5. Lines, and values, are cleaned one by one."""
+        tag, vr = element.tag, element.vr
+        text = decoded(value, vr, scope.charset)
+        if text is None:
+            text = value.decode("ascii", "ignore")
+        identity = self.context.identity
+        several = vm_of(tag) != "1" and vr not in ("LT", "ST", "UT")
+        parts = [clean(part, identity) for part in (text.split("\\") if several else [text])]
+        harmless = encoded("\\".join(parts), scope.charset)
+        if not any(parts) or not checker(tag, vr)(harmless):
+            return self._nothing_left(scope, element, value, data)
+        gated = self._gated(tag, vr, harmless)
+        if harmless == value.rstrip(b" \0"):
+            return encode(tag, vr, harmless), gated
+        return encode(tag, vr, harmless), merged([_changed(tag), *([gated] if gated else [])])
+
+    def _nothing_left(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """What cannot be cleaned gets the action that it has without cleaning."""
+        action = self.profile.without_cleaning(element.tag, scope.context.sop_class_uid, scope.path)
+        handler = {Action.EMPTY: Walk._emptied, Action.DUMMY: Walk._dummied}.get(action, Walk._removed)
+        return handler(self, scope, element, value, data)
+
+    def _dated(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        if not value.strip(b" \0"):
+            return self._as_it_is(element, data), None
+        text = value.decode("ascii", "replace")
+        if self.profile.dates == "year":
+            changed = year_only(text, element.vr)
+        else:
+            changed = shifted(text, element.vr, self.context.days)
+        if changed is None or not checker(element.tag, element.vr)(changed.encode()):
+            return self._nothing_left(scope, element, value, data)
+        return encode(element.tag, element.vr, changed.encode()), _changed(element.tag)
+
+    def _aged(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        if not value.strip(b" \0"):
+            return self._as_it_is(element, data), None
+        age = capped_age(value.decode("ascii", "replace"))
+        if age is None or not checker(element.tag, "AS")(age.encode()):
+            return self._nothing_left(scope, element, value, data)
+        effect = _changed(element.tag) if age.encode() != value.strip(b" \0") else None
+        return encode(element.tag, "AS", age.encode()), effect
+
+    def _coded_identity(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        if not checker(element.tag, element.vr)(value):
+            return self._removed(scope, element, value, data)
+        return encode(element.tag, element.vr, dummy_for(element.vr).encode()), _changed(element.tag)
+
+    def _character_set(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        name = character_set(value)
+        if name is None:
+            return self._removed(scope, element, value, data)
+        return encode(element.tag, "CS", name), None
+
+    def _renewed(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """Each UID of the element replaced, well-known ones excepted; what is no UID is removed."""
+        tag = element.tag
+        old = uids_in(value)
+        if old is None or not checker(tag, "UI")(value):
+            return self._removed(scope, element, value, data)
+        placing = tag in PLACING_UIDS
+        replaced = {uid: self.new_uid(uid) for uid in old if uid and (placing or not is_well_known_uid(uid))}
+        new = [replaced.get(uid, uid) for uid in old]
+        uid_tags = frozenset({name_of(tag)}) if new != old else frozenset()
+        pairs = tuple(pair for pair in replaced.items() if pair[0] != pair[1])
+        return encode(tag, "UI", "\\".join(new).encode()), Effect(uids=pairs, uid_tags=uid_tags) if pairs else None
+
+    def new_uid(self, old: str) -> str:
+        if not self.profile.groups["regenerate_uids"]:
+            return old
+        return _uid_under(self.context.key, old, self.profile.uid_root)
+
+    # sequences
+
+    def _sequence(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        effects: list[Effect] = []
+        content = self._items(scope.below(element.tag), element, data, effects)
+        return encode_sequence(element.tag, content), merged(effects)
+
+    def _items(self, scope: Scope, element: Element, data: bytes, effects: list[Effect]) -> list[bytes]:
+        """The items of a sequence, each walked."""
+        if len(scope.path) > DEEPEST:
+            raise Refused("NESTED_TOO_DEEPLY")
+        implicit, self.implicit = self.implicit, self._implicit_within(element, data)
+        try:
+            content = []
+            for start, stop in items(data, element, self.implicit, len(scope.path)):
+                out, found = self.data_set(scope, data, start, stop)
+                effects.extend(found)
+                content.append(b"".join(out))
+        finally:
+            self.implicit = implicit
+        self.context.keep_small()
+        return content
+
+    def _content(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """Content items, PS3.15 E.3.4: each by its concept name; one that has to go goes with all below it."""
+        effects: list[Effect] = []
+        content = []
+        if len(scope.path) >= DEEPEST:
+            raise Refused("NESTED_TOO_DEEPLY")
+        implicit, self.implicit = self.implicit, self._implicit_within(element, data)
+        try:
+            for start, stop in items(data, element, self.implicit, len(scope.path)):
+                action = self.profile.content_item_action(*self._concept(data, start, stop, len(scope.path)))
+                if action is Action.REMOVE:
+                    marks = self.context.surveyor.within(data, start, stop, self.implicit, scope.charset)
+                    effects.append(replace(_changed(element.tag), marks=marks))
+                    continue
+                out, found = self.data_set(scope.below(element.tag, action), data, start, stop)
+                effects.extend(found)
+                content.append(b"".join(out))
+        finally:
+            self.implicit = implicit
+        return encode_sequence(element.tag, content), merged(effects)
+
+    def _concept(self, data: bytes, start: int, stop: int, depth: int) -> tuple[str, str, str]:
+        """Code value and scheme of the concept name, and the value type, of a content item."""
+        code = scheme = value_type = ""
+        for element in elements(data, start, stop, self.implicit, depth):
+            if element.tag == _VALUE_TYPE:
+                value_type = data[element.value : element.value_stop].strip(b" \0").decode("latin-1")
+            elif element.tag == _CONCEPT_NAME:
+                for item_start, item_stop in items(data, element, self.implicit, depth)[:1]:
+                    for part in elements(data, item_start, item_stop, self.implicit, depth):
+                        text = data[part.value : part.value_stop].strip(b" \0").decode("latin-1")
+                        code = text if part.tag == _CODE_VALUE else code
+                        scheme = text if part.tag == _CODING_SCHEME else scheme
+        return code, scheme, value_type
+
+    # overlays and private elements
+
+    def _overlay(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """Clean Graphics: regions of interest (type R) stay with their bits; drawn text (type G), labels and comments,
+        and overlays in the unused bits of the pixel data go. Only at top level."""
+        tag = element.tag
+        if scope.path or (tag & 0xFFFF) not in _KEPT_OF_OVERLAYS or not self._is_region(element, data):
+            return self._removed(scope, element, value, data)
+        if element.vr not in vr_of(tag).split(" or ") or not checker(tag, element.vr)(value):
+            return self._removed(scope, element, value, data)
+        return self._as_it_is(element, data), None
+
+    def _is_region(self, element: Element, data: bytes) -> bool:
+        """Type R, and as many bytes of Overlay Data as its rows, columns and frames ask for."""
+        group = element.tag >> 16
+        if group not in self._regions:
+            found: dict[int, bytes] = {}
+            length, position = 0, element.start
+            while position + 8 <= len(data):
+                part = element_at(data, position, len(data), self.implicit)
+                if part.tag >> 16 != group:
+                    break
+                found[part.tag & 0xFFFF] = data[part.value : part.value_stop][:16]
+                length = part.value_stop - part.value if part.tag & 0xFFFF == _OVERLAY_DATA else length
+                position = part.stop
+            frames = found.get(0x0015, b"1").strip(b" \0")
+            if not frames.isdigit():
+                frames = b"0"
+            bits = int(frames)
+            for number in (0x0010, 0x0011):
+                bits *= int.from_bytes(found.get(number, b"")[:2], "little")
+            size = (bits + 7) // 8
+            is_region = found.get(_OVERLAY_TYPE, b"").strip(b" \0") == b"R"
+            self._regions[group] = is_region and bits > 0 and length == size + size % 2
+        return self._regions[group]
+
+    def _private(
+        self, scope: Scope, tag: int, stated: bytes, data: bytes, extent: tuple[int, int, int], undefined: bool,
+        blocks: dict[tuple[int, int], list], out: list[bytes], effects: list[Effect],
+    ) -> None:  # fmt: skip
+        """A private element of a profile that keeps some: by its creator, and with it. extent: where the element, its
+        value, and what follows begin. blocks: (group, block) -> [creator, place in out, the creator's element]."""
+        group, number = tag >> 16, tag & 0xFFFF
+        position, value, stop = extent
+        self.private_removed.add(tag)
+        if 0x10 <= number <= 0xFF:
+            name = data[value:stop].strip(b" \0")
+            if name.isascii() and len(name) <= 64:
+                blocks[group, number] = [name.decode("ascii"), len(out), encode(tag, "LO", name)]
+                out.append(b"")
+            return
+        block = blocks.get((group, number >> 8))
+        allowed = self.profile.private_vr(block[0], group, number & 0xFF) if block else None
+        if allowed is None:
+            return
+        vr = "UN" if self.implicit else ENCODED_VRS.get(stated, "")
+        if not vr:
+            raise BadInput("VR_UNKNOWN")
+        if vr == "UN":
+            vr = "SQ" if undefined else allowed.split(" or ")[-1] or "UN"
+        if allowed and vr not in allowed.split(" or "):
+            return
+        element = Element(tag, vr, position, value, stop - 8 if undefined else stop, stop, undefined)
+        encoded_element, effect = self._kept_private(scope, element, data)
+        if effect is not None:
+            effects.append(replace(effect, marks=NO_MARKS))  # as the survey, which does not look there
+        if not encoded_element:
+            return
+        out[block[1]] = block[2]
+        out.append(encoded_element)
+        self.private_removed -= {tag, group << 16 | number >> 8}
+
+    def _kept_private(self, scope: Scope, element: Element, data: bytes) -> Outcome:
+        """Dates and UIDs within private elements follow the profile, as everywhere."""
+        vr, dates = element.vr, self.profile.dates
+        value = b"" if vr == "SQ" else data[element.value : element.value_stop]
+        if vr == "SQ":
+            return self._sequence(scope, element, value, data)
+        if vr == "PN" or (vr not in ("UN", "") and not has_form(vr, value)):
+            return b"", None
+        if vr == "UI":
+            return self._renewed_private(element, value)
+        if vr in ("DA", "DT", "TM") and dates != "keep":
+            if vr == "TM":
+                return (self._as_it_is(element, data), None) if dates == "shift" else (b"", None)
+            text = value.decode("ascii", "replace")
+            changed = year_only(text, vr) if dates == "year" else shifted(text, vr, self.context.days)
+            if dates == "remove" or changed is None:
+                return b"", None
+            return encode(element.tag, vr, changed.encode()), None
+        if vr == "AS":
+            age = capped_age(value.decode("ascii", "replace"))
+            return (encode(element.tag, vr, age.encode()), None) if age is not None else (b"", None)
+        if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
+            return b"", None
+        return self._as_it_is(element, data), self._gated(element.tag, vr, value)
+
+    def _renewed_private(self, element: Element, value: bytes) -> Outcome:
+        old = uids_in(value)
+        if old is None:
+            return b"", None
+        replaced = {uid: self.new_uid(uid) for uid in old if uid and not is_well_known_uid(uid)}
+        new = "\\".join(replaced.get(uid, uid) for uid in old)
+        pairs = tuple(pair for pair in replaced.items() if pair[0] != pair[1])
+        effect = Effect(uids=pairs, uid_tags=frozenset({name_of(element.tag)})) if pairs else None
+        return encode(element.tag, "UI", new.encode()), effect
+
+
+@cache
+def _changed(tag: int) -> Effect:
+    return Effect(tags=frozenset({name_of(tag)}))
+
+
+@lru_cache(4096)
+def _uid_under(key: PseudonymKey, old: str, root: str) -> str:
+    """A series names the same instances again and again."""
+    return key.uid(old, root)

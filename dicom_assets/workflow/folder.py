@@ -1,0 +1,301 @@
+"""`dicom-assets deidentify`: a folder in, a folder out, without archive or Dagster.
+
+Outputs are written under OUT/.unfinished; then the tables of the mapping are made durable; then the outputs get their
+names. So a run that is killed leaves no output under its name without its row, and the next run, which starts anew,
+ends as if nothing had happened.
+"""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ..deid.profile import Profile
+from ..deid.pseudonyms import PseudonymKey
+from ..errors import BadInput, Refused, RetryLater, from_os_error
+from ..storage.atomic import make_folder
+from ..storage.zones import RELEASED_FOLDER, RESTRICTED_FOLDER
+from .folder_journal import Journal, publish_tables
+from .folder_pool import FolderPool
+from .folder_worker import NOT_DICOM, FolderWorker, Row
+
+UNFINISHED = ".unfinished"
+_LOCK = "lock"
+#: Most files that a process gets at once; fewer where there are few.
+_CHUNK = 32
+#: Seconds to wait for the processes of a run that was killed to end.
+_LOCK_SECONDS = 30
+_COMPARED = 1 << 20
+#: What is named in quarantine.csv and was not read.
+_NOT_READ = ("LINK_NOT_FOLLOWED", "NOT_A_FILE")
+
+#: progress(what, total) gives a function to call with the number of files that are done
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+
+
+@dataclass(frozen=True)
+class FolderResult:
+    """read = deidentified + quarantined + not_dicom, in files. bytes: of the files that were read. reasons: code ->
+    files, of all that did not go out. details: places of bugs, for a report of them."""
+
+    read: int
+    deidentified: int
+    quarantined: int
+    not_dicom: int
+    bytes: int
+    seconds: float
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    details: tuple[str, ...] = ()
+
+
+def usable_processors() -> int:
+    """That this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def check_places(source: Path, target: Path, mapping: Path | None, key_file: Path) -> None:
+    """Raises BadInput where source is not there, or a place lies in another so that originals could be overwritten or
+    secrets be handed on with the output."""
+    if not source.exists():
+        raise BadInput("INPUT_MISSING")
+    places = [path.resolve() for path in (source, target, mapping) if path is not None]
+    overlap = any(one.is_relative_to(other) for one in places for other in places if one is not other)
+    if overlap or any(key_file.resolve().is_relative_to(place) for place in places[:2]):
+        raise BadInput("FOLDERS_OVERLAP")
+
+
+def deidentify_folder(
+    source: Path,
+    target: Path,
+    profile: Profile,
+    key: PseudonymKey,
+    mapping: Path | None,
+    workers: int,
+    progress: Progress,
+) -> FolderResult:
+    """Every file of the folder source, or the one file, into target; tables into mapping. See check_places.
+
+    Raises BadInput, Refused or RetryLater with a code where the run as a whole cannot go on (the disk is full, another
+    run works here); until all outputs are made nothing in target and mapping changes."""
+    started = time.monotonic()
+    try:
+        with ExitStack() as stack:
+            unfinished = stack.enter_context(_working_folder(target, RELEASED_FOLDER))
+            private = unfinished
+            if mapping is not None:
+                private = stack.enter_context(_working_folder(mapping, RESTRICTED_FOLDER))
+                mapping.chmod(RESTRICTED_FOLDER)
+            journal = stack.enter_context(Journal(private))
+            root = _open_root(source, journal)
+            stack.callback(os.close, root)
+            make_worker = partial(_make_worker, root, str(unfinished), profile, key)
+            _work_through(journal, make_worker, workers, progress)
+            if mapping is not None:
+                journal.add_earlier(mapping)
+            journal.judge(partial(_same_input, root), partial(_same_output, str(target)))
+            _commit(journal, target, mapping, private)
+            return _result(journal, time.monotonic() - started)
+    except OSError as error:
+        raise from_os_error(error) from None
+    except sqlite3.Error as error:
+        full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+        raise RetryLater("DISK_FULL" if full else "FILE_OPERATION_FAILED") from None
+
+
+@contextmanager
+def _working_folder(parent: Path, mode: int) -> Iterator[Path]:
+    """An empty private folder in parent, which this process alone has; gone afterwards.
+
+    Raises Refused("FOLDER_BUSY") where another process has it for longer than a killed run's processes take to end."""
+    make_folder(parent, mode)
+    folder = parent / UNFINISHED
+    lock = _lock(folder)
+    try:
+        for leftover in folder.iterdir():
+            if leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover)
+            elif leftover.name != _LOCK:
+                leftover.unlink()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int:
+    """Descriptor of the locked file in folder. Its holder removes it, so that what was locked may be there no more."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        with suppress(FileExistsError):
+            folder.mkdir(RESTRICTED_FOLDER)
+        with suppress(FileNotFoundError):
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(lock), (folder / _LOCK).stat()):
+                    return lock
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(lock)
+                    raise Refused("FOLDER_BUSY") from None
+                time.sleep(0.05)
+            os.close(lock)
+
+
+def _open_root(source: Path, journal: Journal) -> int:
+    """Lists what there is to do; the descriptor of the folder that its names are relative to."""
+    if source.is_dir():
+        root = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
+        kept_back: list[Row] = []
+        journal.add_found(_walk(os.fsencode(source), kept_back))
+        journal.add(kept_back)
+        return root
+    source = source.resolve()
+    journal.add_found([os.fsencode(source.name)])
+    return os.open(source.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _walk(root: bytes, kept_back: list[Row]) -> Iterator[bytes]:
+    """Names of the regular files below root. kept_back gets what is no file, and folders that cannot be read."""
+    folders = [b""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(root + b"/" + folder) as entries:
+                for entry in entries:
+                    name = folder + entry.name
+                    if entry.is_symlink():
+                        kept_back.append(Row(name, "LINK_NOT_FOLLOWED"))
+                    elif entry.is_dir():
+                        folders.append(name + b"/")
+                    elif entry.is_file():
+                        yield name
+                    else:
+                        kept_back.append(Row(name, "NOT_A_FILE"))
+        except PermissionError:
+            kept_back.append(Row(folder, "NO_PERMISSION"))
+        except OSError:
+            kept_back.append(Row(folder, "UNREADABLE_FILE"))
+
+
+def _make_worker(root: int, unfinished: str, profile: Profile, key: PseudonymKey, number: int) -> Callable:
+    folder = f"{unfinished}/{number}"
+    Path(folder).mkdir(RESTRICTED_FOLDER)
+    return FolderWorker(root, folder, profile, key).file
+
+
+def _work_through(journal: Journal, make_worker: Callable, workers: int, progress: Progress) -> None:
+    found = journal.found
+    size = max(1, min(_CHUNK, found // (8 * workers)))
+    with progress("de-identifying", found) as step, FolderPool(max(1, min(workers, found)), make_worker) as pool:
+        for results, died in pool.map(journal.chunks(size)):
+            journal.add([*(Row(*values) for values in results), *(Row(name, "WORKER_DIED") for name in died)])
+            step(len(results) + len(died))
+
+
+def _same_input(root: int, one: bytes, other: bytes) -> bool:
+    def opener(path: bytes, flags: int) -> int:
+        return os.open(path, flags | os.O_NOFOLLOW, dir_fd=root)
+
+    return _same_bytes(one, other, opener)
+
+
+def _same_output(target: str, temp: str, place: str) -> bool:
+    return bool(temp) and _same_bytes(temp, f"{target}/{place}", None)
+
+
+def _same_bytes(one: str | bytes, other: str | bytes, opener: Callable | None) -> bool:
+    """Both can be read and hold the same."""
+    try:
+        with open(one, "rb", 0, opener=opener) as first, open(other, "rb", 0, opener=opener) as second:
+            if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
+                return False
+            while (piece := first.read(_COMPARED)) == second.read(_COMPARED):
+                if not piece:
+                    return True
+    except OSError:
+        pass
+    return False
+
+
+def _commit(journal: Journal, target: Path, mapping: Path | None, private: Path) -> None:
+    """First all that needs space; then, in this order: what no row will name goes, the rows are there, the outputs get
+    their names."""
+    something = bool(journal.counts().get(""))
+    if something:
+        _sync(target)
+    if mapping is not None:
+        journal.write_tables(private)
+    for place in journal.withdrawn():
+        _remove(target, place)
+    if mapping is not None:
+        publish_tables(private, mapping)
+    made: set[str] = set()
+    for temp, place in journal.outputs():
+        _make_folders(target, place, made)
+        os.rename(temp, f"{target}/{place}")  # noqa: PTH104 - a Path for each file takes its time
+    if something:
+        _sync(target)
+
+
+def _remove(target: Path, place: str) -> None:
+    """The output, and the folders that it leaves empty."""
+    with suppress(FileNotFoundError):
+        (target / place).unlink()
+    with suppress(OSError):
+        for folder in list((target / place).parents)[:3]:
+            folder.rmdir()
+
+
+def _make_folders(target: Path, place: str, made: set[str]) -> None:
+    """The folders that place needs. made: those that are known to be there."""
+    folder = place.rpartition("/")[0]
+    if folder in made:
+        return
+    if len(made) > 100_000:
+        made.clear()
+    path = target
+    for part in folder.split("/"):
+        path /= part
+        with suppress(FileExistsError):
+            path.mkdir(RELEASED_FOLDER)
+    made.add(folder)
+
+
+def _sync(folder: Path) -> None:
+    """All that was written to the folder's file system is durable: one wait for the disk instead of one a file."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "syncfs"):  # not Linux
+        os.sync()
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if libc.syncfs(handle):
+            raise OSError(ctypes.get_errno(), "syncfs")
+    finally:
+        os.close(handle)
+
+
+def _result(journal: Journal, seconds: float) -> FolderResult:
+    reasons = journal.counts()
+    deidentified = reasons.pop("", 0)
+    not_dicom = reasons.get(NOT_DICOM, 0)
+    quarantined = sum(count for code, count in reasons.items() if code not in (*_NOT_READ, NOT_DICOM))
+    return FolderResult(
+        read=deidentified + quarantined + not_dicom,
+        deidentified=deidentified,
+        quarantined=quarantined,
+        not_dicom=not_dicom,
+        bytes=journal.bytes_read,
+        seconds=round(seconds, 3),
+        reasons=reasons,
+        details=tuple(journal.details()),
+    )

@@ -1,0 +1,255 @@
+"""One file of a folder: read through an open descriptor, de-identified, and written beside its final name.
+
+Nothing here may end the process for the sake of one file: what cannot be done is a row with a reason."""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ..deid.deidentify import Deidentifier, notes_of
+from ..deid.profile import Profile
+from ..deid.pseudonyms import PseudonymKey
+from ..errors import BadInput, DicomAssetsError, from_os_error
+from ..pixels.triage import triage
+from ..quiet import describe_bug
+from ..storage.zones import RELEASED_FILE
+
+NOT_DICOM = "NOT_DICOM"
+#: Bytes that are read at once when a file is opened: most headers, and the whole of a small file.
+_FIRST_READ = 1 << 16
+_COPY = 1 << 20
+#: Address of "DICM" behind the preamble, PS3.10 7.1
+_PREAMBLE = 128
+_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}){3}\.dcm", re.ASCII)
+
+
+class Row(NamedTuple):
+    """What became of one file. reason: a code where there is no output. temp: the output's path until it has its
+    name. place: its final name below the target. patient_id: as in the original. study, sop: the new UIDs, known also
+    of most files that are kept back. uids: (old, new) pairs that this worker has not told before.
+    detail: the place of a bug."""
+
+    name: bytes
+    reason: str = ""
+    temp: str = ""
+    place: str = ""
+    bytes: int = 0
+    patient_id: str = ""
+    patient: str = ""
+    study: str = ""
+    sop: str = ""
+    tags: str = ""
+    uid_tags: str = ""
+    uids: tuple[tuple[str, str], ...] = ()
+    detail: str = ""
+
+
+def is_place(path: str) -> bool:
+    """patient/study/series/instance.dcm, and nothing that leads elsewhere."""
+    return _PLACE.fullmatch(path) is not None
+
+
+class FileSource:
+    """An open file as the engine's Source. Raises BadInput("UNREADABLE_FILE") where it is shorter than it was."""
+
+    def __init__(self, handle: int) -> None:
+        state = os.fstat(handle)
+        if not stat.S_ISREG(state.st_mode):
+            raise BadInput("NOT_A_FILE")
+        self.handle, self.size = handle, state.st_size
+        self.beginning = self._pread(0, min(_FIRST_READ, self.size))
+
+    def read(self, start: int, stop: int) -> bytes:
+        if stop <= len(self.beginning):
+            return self.beginning[start:stop]
+        return self._pread(start, min(stop, self.size))
+
+    def _pread(self, start: int, stop: int) -> bytes:
+        try:
+            piece = os.pread(self.handle, max(stop - start, 0), start)
+            pieces = [piece]
+            while piece and (start := start + len(piece)) < stop:
+                piece = os.pread(self.handle, stop - start, start)
+                pieces.append(piece)
+        except OSError:
+            raise BadInput("UNREADABLE_FILE") from None
+        if start < stop:
+            raise BadInput("UNREADABLE_FILE")
+        return b"".join(pieces) if len(pieces) > 1 else pieces[0]
+
+
+class FolderWorker:
+    """De-identifies files of one folder, one after the other; keep one a process.
+
+    root: descriptor of the folder that names are relative to. unfinished: a folder of this process alone, on the file
+    system of the target."""
+
+    def __init__(self, root: int, unfinished: str, profile: Profile, key: PseudonymKey) -> None:
+        self._root, self._unfinished = root, unfinished
+        self._profile, self._key = profile, key
+        self._engine = Deidentifier(profile, key)
+        self._written = 0
+        self._told: set[tuple[str, str]] = set()
+        self._joined: dict[tuple[str, ...], str] = {}
+
+    def file(self, name: bytes) -> Row:
+        """Raises DicomAssetsError only for what concerns every file: the disk is full."""
+        try:
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self._root)
+        except PermissionError:
+            return Row(name, "NO_PERMISSION")
+        except OSError:
+            return Row(name, "UNREADABLE_FILE")
+        try:
+            return self._open_file(name, handle)
+        finally:
+            os.close(handle)
+
+    def _open_file(self, name: bytes, handle: int) -> Row:
+        try:
+            source = FileSource(handle)
+        except DicomAssetsError as error:
+            return Row(name, error.code)
+        if not source.size:
+            return Row(name, "EMPTY_FILE")
+        try:
+            return self._deidentified(name, source)
+        except _TargetFailed as error:
+            raise error.as_coded from None
+        except DicomAssetsError as error:
+            return self._kept_back(name, source, error.code)
+        except MemoryError:
+            return self._kept_back(name, source, "WORKER_DIED")
+        except Exception as error:
+            return self._kept_back(name, source, "INTERNAL_ERROR")._replace(detail=describe_bug(error))
+
+    def _deidentified(self, name: bytes, source: FileSource) -> Row:
+        result = self._engine.deidentify(source)
+        instance = result.sop_instance_uid
+        place = f"{result.patient}/{result.study_instance_uid}/{result.series_instance_uid}/{instance}.dcm"
+        if not is_place(place):
+            raise BadInput("UID_MISSING")
+        row = Row(
+            name,
+            reason="" if self._profile.pixels == "unexamined" else triage(result.notes),
+            place=place,
+            bytes=source.size,
+            patient_id=_encodable(result.notes.patient_id),
+            patient=result.patient,
+            study=result.study_instance_uid,
+            sop=instance,
+        )
+        if row.reason:
+            return row
+        return row._replace(
+            temp=self._write(source, result.parts),
+            tags=self._one_text(result.tags),
+            uid_tags=self._one_text(result.uid_tags),
+            uids=self._not_yet_told(result.uids),
+        )
+
+    def _kept_back(self, name: bytes, source: FileSource, reason: str) -> Row:
+        """With what can be told of the file, since others may share its UIDs."""
+        row = Row(name, reason, bytes=source.size)
+        is_part10 = source.beginning[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
+        try:
+            notes = notes_of(source, self._profile)
+        except Exception:
+            return row if is_part10 else row._replace(reason=NOT_DICOM)
+        if not is_part10 and not notes.sop_class_uid:
+            return row._replace(reason=NOT_DICOM)
+        new_uid = self._key.uid if self._profile.groups["regenerate_uids"] else str
+        return row._replace(
+            patient_id=_encodable(notes.patient_id),
+            study=notes.study_instance_uid and new_uid(notes.study_instance_uid),
+            sop=notes.sop_instance_uid and new_uid(notes.sop_instance_uid),
+        )
+
+    def _write(self, source: FileSource, parts: Sequence[bytes | range]) -> str:
+        """The path of a new file that holds the parts; none is left where that fails."""
+        self._written += 1
+        path = f"{self._unfinished}/{self._written}"
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, RELEASED_FILE)
+        except OSError as error:
+            raise _TargetFailed(error) from None
+        try:
+            write_parts(source, parts, handle)
+        except BaseException:
+            with suppress(OSError):
+                Path(path).unlink()
+            raise
+        finally:
+            os.close(handle)
+        return path
+
+    def _one_text(self, names: tuple[str, ...]) -> str:
+        """`A; B; C`, the same object for the same names: instances of a series share it on their way."""
+        if len(self._joined) > 1000:
+            self._joined.clear()
+        return self._joined.setdefault(names, "; ".join(names))
+
+    def _not_yet_told(self, uids: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+        if len(self._told) > 100_000:
+            self._told.clear()
+        new = tuple(pair for pair in uids if pair not in self._told)
+        self._told.update(new)
+        return new
+
+
+def _encodable(text: str) -> str:
+    """The text, where it can be written as UTF-8; half characters escaped."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+class _TargetFailed(Exception):
+    """Writing failed, which is not this one file's matter."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.as_coded = from_os_error(error)
+
+
+def write_parts(source: FileSource, parts: Sequence[bytes | range], target: int) -> None:
+    """The parts one behind the other into the descriptor target; ranges of the source that are not at hand are copied
+    by the kernel. Raises BadInput where the source cannot be read to the end of a range."""
+    at_hand: list[bytes | memoryview] = []
+    for part in parts:
+        if isinstance(part, bytes):
+            at_hand.append(part)
+        elif part.stop <= len(source.beginning):
+            at_hand.append(memoryview(source.beginning)[part.start : part.stop])
+        else:
+            _write_all(target, at_hand)
+            at_hand.clear()
+            _copy(source, part.start, part.stop, target)
+    _write_all(target, at_hand)
+
+
+def _write_all(target: int, pieces: list[bytes | memoryview]) -> None:
+    if not pieces:
+        return
+    content = memoryview(b"".join(pieces)) if len(pieces) > 1 else memoryview(pieces[0])
+    try:
+        while content:
+            content = content[os.write(target, content) :]
+    except OSError as error:
+        raise _TargetFailed(error) from None
+
+
+def _copy(source: FileSource, start: int, stop: int, target: int) -> None:
+    try:
+        while start < stop:
+            copied = os.copy_file_range(source.handle, target, stop - start, start)
+            if not copied:
+                break
+            start += copied
+    except (OSError, AttributeError):
+        pass  # not between these file systems, or not on this one: whose fault it is shows below
+    while start < stop:
+        _write_all(target, [source.read(start, min(start + _COPY, stop))])
+        start = min(start + _COPY, stop)
