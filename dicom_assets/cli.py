@@ -10,7 +10,15 @@ from .errors import BadInput, DicomAssetsError, from_os_error
 from .quiet import hide_tracebacks, protect_process
 
 #: Codes that mean that the command was called wrongly: exit code 2
-USAGE = {"WINDOW_MALFORMED", "PLAN_WHAT", "EXPORT_WHAT", "RUN_FROM_WHAT", "INPUT_MISSING", "FOLDERS_OVERLAP"}
+USAGE = {
+    "WINDOW_MALFORMED",
+    "PLAN_WHAT",
+    "EXPORT_WHAT",
+    "RUN_FROM_WHAT",
+    "INPUT_MISSING",
+    "FOLDERS_OVERLAP",
+    "PROFILE_UNKNOWN",
+}
 EXIT_CODES = """exit codes: 0 all done; 1 failed; 2 usage; 3 done, but something was quarantined or is incomplete"""
 
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from .defs.assets import ASSETS
+from .defs.assets import assets_under
 from .defs.checks import CHECKS
 from .defs.jobs import extract_batch, plan_nightly
 from .defs.resources import DeidResource, PacsResource, StorageResource
@@ -24,8 +24,9 @@ def build_defs(
     progress: Progress = no_progress,
 ) -> dg.Definitions:
     """The arguments fill the resources' fields; what they leave out comes from the environment."""
+    deid_resource = DeidResource(**deid)
     return dg.Definitions(
-        assets=ASSETS,
+        assets=assets_under(deid_resource),
         asset_checks=CHECKS,
         jobs=[extract_batch, plan_nightly],
         schedules=[nightly],
@@ -33,7 +34,7 @@ def build_defs(
         resources={
             "storage": StorageResource(**storage),
             "pacs": PacsResource(**pacs),
-            "deid": DeidResource(**deid),
+            "deid": deid_resource,
             "progress": dg.ResourceDefinition.hardcoded_resource(progress),
         },
         executor=dg.in_process_executor,

@@ -29,6 +29,7 @@ trout bauer bos hellman hoffman levine mercer muller robertson fitzpatrick ela p
 arbuckle hansmann kurtz merz naughton nottingham rheinberg jenner joslin lindblom massey victoria walker ward west williams wood wright york zobel
 african american asian australian caucasian californium hawaiian hispanic india indian latino
 january february march april june july august september october november december
+alaska berlin
 monday tuesday wednesday thursday friday saturday sunday
 """.split()
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from ..deid.profile import load_profile
+from ..errors import DicomAssetsError
 from ..storage.ledger import StudyRow
 from ..workflow.deidentify import deidentify_studies
 from ..workflow.job import Job, Progress
@@ -14,7 +16,7 @@ from ..workflow.retrieve import retrieve_studies
 from .failures import ARCHIVE_DOWN, coded_failures
 from .metadata import study_metadata
 from .partitions import study_batches
-from .resources import DeidResource, PacsResource, StorageResource, job_from
+from .resources import DeidResource, PacsResource, StorageResource, job_from, settings_from
 
 #: At most so many assets that talk to the archive run at a time, over all machines: see dagster.yaml.
 PACS_POOL = "pacs"
@@ -107,3 +109,18 @@ def validation_report(
 
 
 ASSETS = [pacs_studies, raw_dicom, anonymized_dicom, mapping_table, validation_report]
+
+
+def assets_under(deid: DeidResource) -> list[dg.AssetsDefinition]:
+    """The assets, with the digest of the profile's rules as the code version of anonymized_dicom: after a change of the
+    profile Dagster shows the batches that were made by other rules as out of date. A profile that cannot be used has no
+    version; its run says why."""
+    try:
+        version = load_profile(settings_from(deid).profile).digest
+    except DicomAssetsError:
+        return ASSETS
+
+    def with_version(spec: dg.AssetSpec) -> dg.AssetSpec:
+        return spec.replace_attributes(code_version=version) if spec.key == anonymized_dicom.key else spec
+
+    return list(dg.map_asset_specs(with_version, ASSETS))

@@ -5,7 +5,7 @@ each instance is walked as if it were its predecessor's (patient, character set,
 it is walked again, after a survey of what identifies its patient. The output is the same either way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -28,13 +28,13 @@ from .elements import (
     long_length,
     short_header,
 )
-from .identity import identity_of
+from .identity import Identity, identity_of
 from .part10 import Opened, file_meta, framed, in_order, opened
-from .pixel_data import native_bytes
+from .pixel_data import native_bytes, text_beside
 from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
 from .survey import CHARACTER_SET, Mark, Surveyor
-from .values import character_set, decoded, is_uid, readings
+from .values import character_set, codecs, decoded, is_uid, readings
 from .walk import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, Context, Effect, Walk, merged
 
 _FIRST_READ = 32768  #: bytes; then as many as the last header had
@@ -198,7 +198,7 @@ class Deidentifier:
             key=self.key,
             sop_class_uid=sop_class,
             patient=patient,
-            identity=identity_of(values),
+            identity=identity_of(values, codecs=_codecs_of(marks)),
             days=self.key.days(patient, profile.shift_days),
             signed=noted.get(_PIXEL_REPRESENTATION, b"")[:1] == b"\1",
             charset=charset,
@@ -334,7 +334,7 @@ def _walked(reader: _Reader, context: Context) -> _Pass:
     tail: list[bytes] = []
     if position < source.size:
         noted[PIXEL_DATA] = b""
-        pixels, stop, tag = _pixel_data(reader, position, noted, effects)
+        pixels, stop, tag = _pixel_data(reader, position, noted, effects, context.identity)
         tail, behind = _tail(source, walk, stop, tag)
         effects += behind
     context.keep_small()
@@ -347,7 +347,7 @@ def _placed(noted: dict[int, bytes]) -> tuple[str, ...]:
 
 
 def _pixel_data(
-    reader: _Reader, position: int, noted: dict[int, bytes], effects: list[Effect]
+    reader: _Reader, position: int, noted: dict[int, bytes], effects: list[Effect], identity: Identity
 ) -> tuple[list[bytes | range], int, int]:
     """The parts of the pixel data that begins at position: its header, and the range of its value, no byte more than
     the geometry asks for. Where it ends, and its tag."""
@@ -365,9 +365,10 @@ def _pixel_data(
     if length == UNDEFINED:
         if not file.encapsulated or tag != PIXEL_DATA or file.implicit:
             raise BadInput("PIXEL_DATA_MALFORMED")
-        stop = value
-        for _start, stop in fragments(source, value, source.size):  # noqa: B007
-            pass
+        extents = list(fragments(source, value, source.size))
+        stop = extents[-1][1] if extents else value
+        if any(identity.found_in(text, "UT") for text in text_beside(source, extents)):
+            raise Refused("IDENTIFIER_LEFT")
         return [header(tag, "OB", UNDEFINED), range(value, stop), _SEQUENCE_END], stop + 8, tag
     if value + length > source.size:
         raise BadInput("PIXEL_DATA_TRUNCATED")
@@ -407,6 +408,12 @@ def _refuse_overlay_in_pixels(noted: dict[int, bytes]) -> None:
     for tag, value in noted.items():
         if tag & 0xFF00FFFF == 0x60000102 and value.strip(b"\0") and (tag & 0xFFFF0000 | 0x3000) not in noted:
             raise Refused("OVERLAY_IN_PIXEL_DATA")
+
+
+def _codecs_of(marks: Iterable[Mark]) -> tuple[str, ...]:
+    """Python's names of the character sets in which the patient is named, where ASCII does not do."""
+    charsets = {mark.charset for mark in marks if not mark.value.isascii() or b"\x1b" in mark.value}
+    return tuple(codec for charset in sorted(charsets) for codec in codecs(charset))
 
 
 def _text(noted: dict[int, bytes], tag: int) -> str:

@@ -1,127 +1,144 @@
 """Free text: what is clinical stays, what identifies goes (PS3.15 E.3.6 Clean Descriptors).
 
-In this order: this patient's own IDs and dates, and what identifies by its form, whoever it belongs to; then word by
-word an allow-list: a word stays if the lexicon knows it and no title or name of the header speaks against it, a number
-if it has the form of a measurement, a count or a name of a technique. Of numbers alone those of up to four digits stay
-that are no year: sequences, series, b-values and kernels need them, and four digits identify nobody.
+In this order: this patient's own IDs; dates and what else identifies by its form, whoever it belongs to; then word by word
+an allow-list (descriptor_words): a word stays if the lexicon knows it and no title or name beside it speaks against it,
+a number if it has the form of a measurement, a count or the name of a technique. Numbers of up to four digits stay
+unless they may be a year: sequences, series, b-values and kernels need them, and alone they identify nobody.
 """
 
 import re
 import unicodedata
 from functools import lru_cache
 
-from .descriptor_words import HOLE, is_kept, kept_words, tokens_of
+from .descriptor_words import HOLE, Words, words_in
 from .identifying_forms import without_identifying_forms
 from .identity import Identity
 from .identity_terms import SHORT_WORD
 from .written_dates import without_dates
 
+_LINES = re.compile(r"\r\n|[\r\n\f]")
 _SPACES = re.compile(r"\s+")
-_EMPTY_BRACKETS = re.compile(r"\(\W*\)|\[\W*\]|\{\W*\}|<\W*>|\"\W*\"|(?<!\w)'\W*'")
-_DANGLING = re.compile(r"(?<=\s)[-,;:/&+=|^_.*#@\"'’]+(?=\s|$)|\s+(?=[,;:.)\]}])(?=[,;:.)\]}]+(?:\s|$))")
-_REPEATED = re.compile(r"([-,;:/&+=|^_.*#@])(?:\s*[-,;:/&+=|^_.*#@])+")
-_EDGES = " ,;:/&=|^_*#@-.\"'’"
-_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})  # Unicode categories: nothing that could hide a name
+_UNITS = "²³¹µº"  # compatible characters that are usual as they are
+_CLOSING = {")": "(", "]": "[", "}": "{"}
+_BRACKETS = frozenset("()[]{}")
+_TIGHT = frozenset("_-/^+.*:")  # marks that join words without a space
+_LOOSE = ",;:."  # marks that a gap leaves standing behind the word before it
 
 
 def clean(text: str, identity: Identity) -> str:
     """What may stay of a descriptor; empty where nothing harmless is left. Lines stay lines. Never longer than text, and
     as it was where nothing had to go."""
-    lines = [_clean_line(line, identity) for line in re.split(r"\r\n|[\r\n\f]", _harmless_characters(text))]
-    while lines and not lines[-1]:
-        lines.pop()
-    cleaned = "\r\n".join(lines) if "\r\n" in text else "\n".join(lines)
-    return "" if not any(lines) or identity.found_in(cleaned.encode("utf-8"), "LO") else cleaned
+    parts = _LINES.split(_plain(text))
+    lines = [_clean_line(line, identity) for line in parts]
+    if lines == parts and parts == _LINES.split(text):
+        cleaned = text
+    else:
+        cleaned = ("\r\n" if "\r\n" in text else "\n").join(lines).strip()
+    return "" if _tells(cleaned, identity) else cleaned
 
 
-def _harmless_characters(text: str) -> str:
-    """Full-width and other compatible forms as plain ones, none that is not seen, no marks that could hide a word."""
-    text = unicodedata.normalize("NFC", text)
-    plain = (unicodedata.normalize("NFKC", c) if ord(c) > 127 else c for c in text)
-    pairs = zip(text, plain, strict=True)
-    return "".join(
-        " " if c in "\t\v\xa0" else p if len(p) == 1 else c
-        for c, p in pairs
-        if c in "\r\n\f\t\v" or unicodedata.category(c) not in ("Cf", "Cc", "Co", "Cs", "Cn")
-    )
+def _tells(text: str, identity: Identity) -> bool:
+    """What the last gate would refuse is given up, rather than the instance."""
+    return identity.found_in(text.encode("utf-8", "replace"), "LO")
+
+
+def _plain(text: str) -> str:
+    """Full-width and other compatible forms as plain characters, and none that is not seen."""
+    if text.isascii() and text.isprintable():
+        return text
+    characters = []
+    for character in unicodedata.normalize("NFC", text):
+        plain = unicodedata.normalize("NFKC", character)
+        if character in "\r\n\f":
+            characters.append(character)
+        elif character in "\t\v":
+            characters.append(" ")
+        elif unicodedata.category(character) not in _UNSEEN:
+            characters.append(plain if len(plain) == 1 and character not in _UNITS else character)
+    return "".join(characters)
 
 
 def _clean_line(line: str, identity: Identity) -> str:
-    marked = without_identifying_forms(_without_own_ids(line, identity), HOLE)
-    marked = without_dates(marked, HOLE)
-    tokens = tokens_of(marked)
-    kept = kept_words(tokens, identity)
-    if HOLE not in marked and all(kept):
-        return line
-    return _tidied(tokens, kept)
+    marked = without_dates(_without_own_ids(line, identity), HOLE)
+    marked = without_identifying_forms(marked, HOLE)
+    words = words_in(marked, identity)
+    if HOLE not in marked and all(words.kept):
+        cleaned = line if len(words) else ""
+    else:
+        cleaned = _joined(words)
+    return "" if _tells(cleaned, identity) else cleaned
 
 
 def _without_own_ids(line: str, identity: Identity) -> str:
+    if line.strip().lower().encode("utf-8", "replace") in identity.whole_values:
+        return HOLE
     pattern = _own_ids(identity)
     return pattern.sub(HOLE, line) if pattern else line
 
 
 @lru_cache(maxsize=256)
 def _own_ids(identity: Identity) -> re.Pattern[str] | None:
-    """The patient's IDs and addresses, whatever marks stand between their characters' groups."""
+    """The patient's IDs, numbers and addresses, whatever marks stand between their words."""
     terms = {*identity.words, *identity.phrases, *identity.numbers, *identity.inner}
     terms |= {term for term in identity.whole_values if len(term) >= SHORT_WORD}
-    ids = {term.decode("ascii", "ignore") for term in terms if any(48 <= c < 58 for c in term)}
-    patterns = [r"[\W_]+".join(map(re.escape, one.split())) for one in sorted(ids, key=len, reverse=True) if one]
-    if not patterns:
+    ids = {term.decode("ascii") for term in terms if any(48 <= code < 58 for code in term)}
+    ids |= {term.decode("ascii") for term in identity.contacts}
+    if not ids:
         return None
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(patterns)})(?![^\W_])", re.IGNORECASE)
+    written = "|".join(r"[\W_]+".join(map(re.escape, one.split())) for one in sorted(ids, key=len, reverse=True))
+    return re.compile(rf"(?<![^\W_])(?:{written})(?![^\W_])", re.IGNORECASE)
 
 
-def _tidied(tokens: list[str], kept: list[bool]) -> str:
-    """What stays, joined so that nothing tells what was between: by the mark both sides of a gap share, or a space."""
-    out: list[str] = []
-    before, is_gap = "", False
-    mark = ""
-    for token, keep in zip(tokens, kept, strict=True):
-        if is_kept(token) is None:  # marks and spaces
-            mark = token if not is_gap else _shared(before, token)
-            before = before if is_gap else token
-        elif keep:
-            out += [mark, token]
-            mark, is_gap = "", False
-        else:
-            if not is_gap:
-                before = mark
+def _joined(line: Words) -> str:
+    """The words that stay, so that nothing tells what was between them."""
+    text, first, is_gap = "", "", False
+    for at, word in enumerate(line.words):
+        before, _, after = line.marks[at].partition(HOLE)
+        after = after.rpartition(HOLE)[2]
+        is_hole = HOLE in line.marks[at]
+        if not is_gap:
+            first = before
+        is_gap = is_gap or is_hole
+        if not line.kept[at]:
             is_gap = True
-    return _tidy_marks("".join(out) + (mark if not is_gap else ""))
+            continue
+        text += (_bridge(first, after if is_hole else before) if is_gap else before) + word
+        is_gap = False
+    end = line.marks[-1]
+    text += (
+        _bridge(first if is_gap else end.partition(HOLE)[0], end.rpartition(HOLE)[2]) if is_gap or HOLE in end else end
+    )
+    return _balanced(_SPACES.sub(" ", text)).strip(" ,;:/&=|^_*#@-").strip()
 
 
-def _shared(before: str, after: str) -> str:
-    if before == after:
-        return before
-    for mark in before + after:
-        if mark in "([{" and mark in before:
-            return f" {mark}"
-        if mark in ")]}" and mark in after:
-            return f"{mark} "
-    return before if before.strip() in (",", ";", ".") and before.endswith(" ") else " "
-
-
-def _tidy_marks(text: str) -> str:
-    text = _balanced(_EMPTY_BRACKETS.sub(" ", text))
-    text = _REPEATED.sub(r"\1", text)
-    text = _DANGLING.sub(" ", f" {text} ")
-    text = _SPACES.sub(" ", text).strip(_EDGES)
-    return re.sub(r"\s+([,;:)\]}])", r"\1", text)
+def _bridge(first: str, last: str) -> str:
+    """The marks for a gap that had these at its two ends."""
+    brackets = "".join(mark for mark in first + last if mark in _BRACKETS)
+    if brackets in ("()", "[]", "{}"):
+        brackets = ""
+    if brackets:
+        return f" {brackets}" if brackets[0] in "([{" else f"{brackets} "
+    if first == last and len(first) == 1:
+        return first
+    if first and last and first in _TIGHT and last in _TIGHT:
+        return last
+    return f"{first[0]} " if first[:1] and first[0] in _LOOSE and (first[1:2] == " " or not last) else " "
 
 
 def _balanced(text: str) -> str:
-    """Brackets without their other one are left out."""
+    """Without brackets that have nothing in them or lack their other one."""
+    text = re.sub(r"\(\W*\)|\[\W*\]|\{\W*\}", " ", text)
     open_at: list[int] = []
-    drop: set[int] = set()
+    alone: set[int] = set()
     for at, mark in enumerate(text):
         if mark in "([{":
             open_at.append(at)
-        elif mark in _BRACKETS:
-            if open_at and text[open_at[-1]] == _BRACKETS[mark]:
+        elif mark in _CLOSING:
+            if open_at and text[open_at[-1]] == _CLOSING[mark]:
                 open_at.pop()
             else:
-                drop.add(at)
-    drop.update(open_at)
-    return "".join(mark for at, mark in enumerate(text) if at not in drop)
+                alone.add(at)
+    alone.update(open_at)
+    kept = "".join(mark for at, mark in enumerate(text) if at not in alone)
+    return re.sub(r"\s+(?=[,;:)\]}])", "", _SPACES.sub(" ", kept))

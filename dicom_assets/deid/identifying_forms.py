@@ -20,7 +20,7 @@ _RECORD = (
 )
 
 _FORMS = (
-    r"[\w.+%-]+\s?@\s?[\w-]+(?:\.[\w-]+)*",  # e-mail
+    r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*|[\w.+%-]+\s?@\s?[\w-]+(?:\.[\w-]+)+",  # e-mail
     r"\b[a-z][a-z0-9+.-]*://\S+",  # URL
     r"\bwww\.\S+",
     r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|de|uk|fr|es|it|nl|ch|at|eu|us|info|local|lan|invalid)\b(?:[/:]\S*)?",

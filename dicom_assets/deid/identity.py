@@ -35,7 +35,7 @@ class Identity:
     words: parts of names and IDs, found as whole words. phrases: several words in this order. inner: found anywhere.
     numbers: IDs of digits only. whole_values: IDs that count only as a whole value. encoded: names beyond ASCII, as
     bytes. dates: (year, month, day). parts: each part of a name, folded text: what descriptors.clean takes out.
-    codecs: Python's names of the character sets of the instance."""
+    contacts: those of words and phrases that are addresses. codecs: Python's names of the character sets of the instance."""
 
     words: frozenset[bytes] = frozenset()
     phrases: frozenset[bytes] = frozenset()
@@ -45,6 +45,7 @@ class Identity:
     encoded: frozenset[bytes] = frozenset()
     dates: frozenset[Date] = frozenset()
     parts: frozenset[str] = frozenset()
+    contacts: frozenset[bytes] = frozenset()
     codecs: tuple[str, ...] = ()
 
     def found_in(self, value: bytes, vr: str) -> bool:
@@ -147,6 +148,7 @@ def identity_of(
         encoded=frozenset(terms.encoded),
         dates=frozenset(terms.dates),
         parts=frozenset(terms.parts),
+        contacts=frozenset(terms.contacts),
         codecs=codecs,
     )
 

@@ -74,6 +74,7 @@ class Terms:
         self.encoded: set[bytes] = set()
         self.dates: set[Date] = set()
         self.parts: set[str] = set()
+        self.contacts: set[bytes] = set()
 
     def add_name(self, name: str) -> None:
         """name: one value of PN: component groups with `=`, components with `^` between."""

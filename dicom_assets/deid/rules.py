@@ -66,10 +66,18 @@ def rules_of(choices: Choices) -> dict[int, Rule]:
             rules[tag] = rule
     rules |= {rule.tag: rule for rule in _additions(choices)}
     for tag, code in choices.overrides.items():
-        rules[tag] = Rule(tag, name_of(tag), code, "override", chosen=True, own=True)
+        rules[tag] = _override(tag, code, rules.get(tag))
     if choices.dates == "shift":
         rules |= {rule.tag: _shifting_along(rule) for rule in rules.values() if rule.code == "K"}
     return rules
+
+
+def _override(tag: int, code: str, rule: Rule | None) -> Rule:
+    """rule: what there was before."""
+    made = Rule(tag, name_of(tag), code, "override", chosen=True, own=True, in_table=rule is not None and rule.in_table)
+    if rule is None:
+        return made
+    return replace(made, otherwise=rule.otherwise if rule.code in ("C", "K") else rule.code)
 
 
 def _additions(choices: Choices) -> Iterator[Rule]:
@@ -100,7 +108,7 @@ def _rule(row: dict[str, str], tag: int, switch: str, choices: Choices) -> Rule 
     keeps = [title for code, title in columns if code == "K"]
     if keeps:
         why = f"{_TABLE}, {_title(keeps[0], choices)}"
-        capped = vr == "AS"  # PS3.15 E.3.5 leaves ages; over 89 they identify
+        capped = vr == "AS"  # over 89 years it identifies: 45 CFR 164.514(b)(2)(i)(C)
         why += "; ages over 89 capped" if capped else ""
         return Rule(tag, name, "C" if capped else "K", why, chosen=True, otherwise=basic)
     if choices.table == "E.1-1":

@@ -26,7 +26,7 @@ VALUE_OF = {
     "DATETIME": tag_of("DateTime"), "UIDREF": tag_of("UID"),
 }  # fmt: skip
 
-#: Subject Age: an age that may stay is capped as PatientAge is
+#: Subject Age goes whatever the options say: over 89 years it identifies, and its unit stands in another element
 _AGE = ("121033", "DCM")
 _REFERENCES = frozenset(("UIDREF", "IMAGE", "COMPOSITE", "WAVEFORM"))
 _TIMES = frozenset(("DATE", "DATETIME", "TIME"))
@@ -36,7 +36,7 @@ _WITHOUT_TEXT = frozenset(("CODE", "NUM", "CONTAINER", "SCOORD", "SCOORD3D", "TC
 
 def content_item_action(code_value: str, scheme: str, value_type: str, options: Collection[str], dates: str) -> Action:
     """code_value, scheme: of the item's Concept Name Code Sequence; empty where it has none. options, dates: as in
-    Choices. REMOVE: the whole item; DUMMY, EMPTY: its value; UID: the UIDs in it; CLEAN: by VR, and an age is capped;
+    Choices. REMOVE: the whole item; DUMMY, EMPTY: its value; UID: the UIDs in it; CLEAN: by VR;
     KEEP: the item stays, and its children are judged by themselves."""
     row = _items().get((code_value, scheme, value_type))
     if row is None:
@@ -46,8 +46,8 @@ def content_item_action(code_value: str, scheme: str, value_type: str, options: 
         columns.add(row["retain_longitudinal_modified_dates"])
     if "C" in columns:
         return Action.CLEAN
-    if "K" in columns:
-        return Action.CLEAN if (code_value, scheme) == _AGE else Action.KEEP
+    if "K" in columns and (code_value, scheme) != _AGE:
+        return Action.KEEP
     action = resolve(row["basic"], "1")  # templates demand what they demand; the item stays in place
     return Action.UID if action is Action.DUMMY and value_type in _REFERENCES else action
 

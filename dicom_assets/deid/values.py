@@ -52,6 +52,16 @@ def decoded(value: bytes, vr: str, charset: bytes | None) -> str | None:
     return None
 
 
+def codecs(charset: bytes) -> tuple[str, ...]:
+    """Python's names of its parts; empty where it is not known."""
+    from pydicom.charset import convert_encodings
+
+    with contextlib.suppress(LookupError, ValueError, UserWarning), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return tuple(convert_encodings(charset.decode("ascii").split("\\")))
+    return ()
+
+
 def encoded(text: str, charset: bytes | None) -> bytes:
     """Characters that the set does not have are left out."""
     if text.isascii():

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from ..errors import BadInput, Refused
 from .actions import Action, dummy_for
 from .dates import capped_age, shifted, year_only
-from .descriptors import clean
 from .dictionary import is_well_known_uid, name_of, vm_of, vr_of
 from .elements import (
     DEEPEST,
@@ -37,6 +36,7 @@ from .fits import TEXT_VRS, checker, has_form
 from .identity import Identity, identity_of
 from .profile import Profile
 from .pseudonyms import PseudonymKey
+from .structured_reports import CONTENT_SEQUENCES, VALUE_OF
 from .survey import CHARACTER_SET, NO_MARKS, NOTED, Mark, Surveyor, end_of, mark, may_identify
 from .values import character_set, decoded, encoded, uids_in
 
@@ -53,9 +53,6 @@ _VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
 #: Sequences whose codes name a person or a place: their codes are replaced, not kept.
 _IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
 _CODE_VRS = frozenset({"LO", "SH", "UC", "UR"})
-#: Where content items stand (the rows of E.1-1 that Clean Structured Content cleans), and the elements of their values
-_CONTENT_SEQUENCES = frozenset({0x00400555, 0x00400612, 0x0040A730})
-_VALUES_OF_CONTENT = frozenset({0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A160})
 _OVERLAYS = frozenset(range(0x6000, 0x6100, 2))
 _OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
 #: Rows, columns, frames, type, origin, first frame, bits, position, data
@@ -153,7 +150,7 @@ class Scope:
     """One place in the tree of data sets: the sequences above, and what holds for all data sets there.
 
     path: keywords of the sequences. within_identity: inside a sequence whose codes name a person or a place.
-    content: the action for the value of the content item that the data set is; None elsewhere."""
+    content: the element that holds the value of the content item that the data set is, and its action."""
 
     def __init__(
         self,
@@ -162,7 +159,7 @@ class Scope:
         charset: bytes,
         signed: bool,
         within_identity: bool = False,
-        content: Action | None = None,
+        content: tuple[int | None, Action | None] = (None, None),
     ) -> None:
         self.context, self.path, self.charset, self.signed = context, path, charset, signed
         self.within_identity, self.content = within_identity, content
@@ -172,7 +169,7 @@ class Scope:
         self.plans: dict[tuple[int, str], Plan] = {}
         self._scopes: dict[tuple, Scope] = {}
 
-    def below(self, tag: int, content: Action | None = None) -> "Scope":
+    def below(self, tag: int, content: tuple[int | None, Action | None] = (None, None)) -> "Scope":
         key = (tag, content)
         if key not in self._scopes:
             within = self.within_identity or tag in _IDENTITY_SEQUENCES
@@ -409,8 +406,8 @@ class Walk:
 
     def _action(self, scope: Scope, tag: int, vr: str, known: str) -> Callable:
         action = self.profile.action_for(tag, known, scope.context.sop_class_uid, scope.path)
-        if scope.content is not None and tag in _VALUES_OF_CONTENT:
-            action = scope.content
+        if tag == scope.content[0]:
+            action = scope.content[1]
         if action is Action.REMOVE:
             return Walk._removed_sequence if vr == "SQ" else Walk._removed
         if action is Action.EMPTY:
@@ -420,7 +417,7 @@ class Walk:
         if vr not in known.split(" or "):
             return Walk._removed
         if vr == "SQ":
-            return Walk._content if tag in _CONTENT_SEQUENCES and self.profile.cleans_content else Walk._sequence
+            return Walk._content if tag in CONTENT_SEQUENCES and self.profile.cleans_content else Walk._sequence
         if action is Action.UID:
             return Walk._renewed if vr == "UI" else Walk._removed
         if tag in PIXEL_TAGS:
@@ -473,7 +470,7 @@ class Walk:
         if known == "SQ":
             if element.vr != "SQ":
                 return encode(tag, known, b""), _changed(tag)
-            if tag in _CONTENT_SEQUENCES and self.profile.cleans_content:
+            if tag in CONTENT_SEQUENCES and self.profile.cleans_content:
                 return self._content(scope, element, value, data)
             return self._sequence(scope, element, value, data)
         if tag in (PATIENT_ID, PATIENT_NAME) or not value.strip(b" \0"):
@@ -520,6 +517,8 @@ class Walk:
         if text is None:
             text = value.decode("ascii", "ignore")
         identity = self.context.identity
+        from .descriptors import clean  # with its lexicon, for the profiles that clean text only
+
         several = vm_of(tag) != "1" and vr not in ("LT", "ST", "UT")
         parts = [clean(part, identity) for part in (text.split("\\") if several else [text])]
         harmless = encoded("\\".join(parts), scope.charset)
@@ -618,12 +617,14 @@ class Walk:
         implicit, self.implicit = self.implicit, self._implicit_within(element, data)
         try:
             for start, stop in items(data, element, self.implicit, len(scope.path)):
-                action = self.profile.content_item_action(*self._concept(data, start, stop, len(scope.path)))
+                code, scheme, value_type = self._concept(data, start, stop, len(scope.path))
+                action = self.profile.content_item_action(code, scheme, value_type)
                 if action is Action.REMOVE:
                     marks = self.context.surveyor.within(data, start, stop, self.implicit, scope.charset)
                     effects.append(replace(_changed(element.tag), marks=marks))
                     continue
-                out, found = self.data_set(scope.below(element.tag, action), data, start, stop)
+                place = scope.below(element.tag, (VALUE_OF.get(value_type), action))
+                out, found = self.data_set(place, data, start, stop)
                 effects.extend(found)
                 content.append(b"".join(out))
         finally:

@@ -28,7 +28,7 @@ _TELLING = re.compile(r"mar|may|mai|mag|mars|march|marz|gen|set|sept|sep|out|ago
 _NUMERIC = (  # written together, or with the same mark or a space between; a version or a UID has dots around it
     r"(?<![0-9.])(?P<compact>[0-9]{8})(?:[0-9]{2}|[0-9]{4}|[0-9]{6})?(?![0-9]|\.[0-9])"
     r"|(?<![0-9.])(?P<first>[0-9]{1,4})(?P<mark>\s?[-/._]\s?|\s)(?P<second>[0-9]{1,2})(?P=mark)"
-    r"(?P<third>[0-9]{2}|[0-9]{4})(?![0-9]|\.[0-9])"
+    r"(?P<third>[0-9]{2}|[0-9]{4})(?:T[0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:\.[0-9]+)?)?Z?)?(?![0-9]|\.[0-9])"
 )
 
 

@@ -157,7 +157,7 @@ class FolderWorker:
         row = Row(name, reason, bytes=source.size)
         is_part10 = source.beginning[_PREAMBLE : _PREAMBLE + 4] == b"DICM"
         try:
-            notes = notes_of(source, self._profile)
+            notes = notes_of(source)
         except Exception:
             return row if is_part10 else row._replace(reason=NOT_DICOM)
         if not is_part10 and not notes.sop_class_uid:

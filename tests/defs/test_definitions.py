@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from dicom_assets.definitions import build_defs
+from dicom_assets.deid.profile import load_profile
 from tests.support.site import REPOSITORY
 
 ASSETS = ["pacs_studies", "raw_dicom", "anonymized_dicom", "mapping_table", "validation_report"]
@@ -18,6 +19,19 @@ def test_the_five_assets_stand_in_a_line_and_share_one_partitioning() -> None:
         assert graph.get(dg.AssetKey(after)).parent_keys == {dg.AssetKey(before)}
     assert {graph.get(dg.AssetKey(name)).partitions_def.name for name in ASSETS} == {"study_batch"}
     assert all(graph.get(dg.AssetKey(name)).description for name in ASSETS)
+
+
+def test_the_code_version_of_anonymized_dicom_is_the_digest_of_the_rules(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('base = "basic"\noptions = ["clean_descriptors"]\n')
+
+    def versions(profile: str) -> dict[str, str | None]:
+        graph = build_defs(deid={"profile": profile}).resolve_asset_graph()
+        return {name: graph.get(dg.AssetKey(name)).code_version for name in ASSETS}
+
+    assert versions("basic") == dict.fromkeys(ASSETS) | {"anonymized_dicom": load_profile("basic").digest}
+    assert versions(str(own))["anonymized_dicom"] == load_profile(str(own)).digest != load_profile("basic").digest
+    assert versions(str(tmp_path / "missing.toml")) == dict.fromkeys(ASSETS)
 
 
 def test_the_checks_are_statements_and_only_the_ledger_blocks() -> None:

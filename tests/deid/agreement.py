@@ -9,6 +9,7 @@ element: tags, VRs, values (padding apart), items, fragments, file meta. The out
 import signal
 import struct
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,13 +81,16 @@ Engine = Callable[[bytes], Released]
 
 @dataclass(frozen=True)
 class Verdict:
-    """code: why the engine refused; empty where it released. faults: what it may not do. needless: the reference
-    would have released it."""
+    """code: why the engine refused; empty where it released. faults: what it may not do. needless: refused, and the
+    reference would have released it. unjudged: released, and pydicom cannot even open the input. wellformed: the input
+    keeps to PS3.5, whatever its values are."""
 
     name: str
     code: str = ""
     faults: tuple[str, ...] = ()
     needless: bool = False
+    unjudged: bool = False
+    wellformed: bool = False
 
     @property
     def released(self) -> bool:
@@ -114,7 +118,8 @@ def verdict(
         with _within(SECONDS):
             released = engine(encoded)
     except (BadInput, Refused) as refusal:
-        return Verdict(name, refusal.code, needless=_releases(encoded, profile, plain))
+        needless = _releases(encoded, profile, plain)
+        return Verdict(name, refusal.code, needless=needless, wellformed=needless and _is_wellformed(encoded))
     except _Hanging:
         return Verdict(name, faults=(f"took more than {SECONDS} s",))
     except Exception as error:
@@ -123,6 +128,8 @@ def verdict(
     faults = [f"{form} is in the output" for form in _left(encoded, released.encoded, profile)]
     try:
         expected = plain(encoded, profile, KEY)
+    except reference.NotRead:
+        return Verdict(name, faults=tuple(faults), unjudged=True)
     except reference.NotReleased as reason:
         return Verdict(name, faults=(*faults, f"released what the reference did not: {reason}"))
     return Verdict(name, faults=(*faults, *differences(released, expected)))
@@ -185,7 +192,10 @@ def _left(encoded: bytes, output: bytes, profile: Profile) -> list[str]:
     found = planted_in(output)
     if not found:
         return []
-    source = reference.read(encoded)
+    try:
+        source = reference.read(encoded)
+    except reference.NotRead:
+        return found
     telling = b"\n".join(reference.value_of(source, tag) for tag in _TELLING).decode("latin-1").lower()
     told = {value for value in PLANTED if value.lower() in telling}
     return [form for form in found if form.rpartition(" in ")[0] in told]
@@ -195,6 +205,14 @@ def _releases(encoded: bytes, profile: Profile, plain: Callable) -> bool:
     try:
         plain(encoded, profile, KEY)
     except reference.NotReleased:
+        return False
+    return True
+
+
+def _is_wellformed(encoded: bytes) -> bool:
+    try:
+        parse(encoded)
+    except (ValueError, struct.error, zlib.error):
         return False
     return True
 

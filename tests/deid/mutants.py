@@ -392,7 +392,7 @@ def pixels_of_other_length(file: File, chance: random.Random) -> None:
 def several_pixel_elements(file: File, chance: random.Random) -> None:
     tag = chance.choice((0x7FE00008, 0x7FE00009, PIXEL_DATA))
     vr = {0x7FE00008: "OF", 0x7FE00009: "OD"}.get(tag, "OW")
-    _put(_place(file, chance), Element(tag, vr, b"Hollowmere".ljust(chance.choice((16, 128, 512)), b"\0")))
+    _put(_place(file, chance), Element(tag, vr, bytes(range(16)) * chance.choice((1, 8, 16, 32))))
 
 
 def meta_damaged(file: File, chance: random.Random) -> None:

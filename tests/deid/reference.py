@@ -10,7 +10,7 @@ and the reference would not can be counted.
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -47,6 +48,8 @@ DEEPEST = 16
 _PATIENT_ID, _PATIENT_NAME, _ISSUER, _CHARACTER_SET = 0x00100020, 0x00100010, 0x00100021, 0x00080005
 _STUDY, _SERIES, _INSTANCE, _SOP_CLASS = _PLACING = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 _META_SOP_CLASS, _META_INSTANCE = 0x00020002, 0x00020003
+#: What pydicom decodes while it reads: Specific Character Set and Transfer Syntax UID
+_DECODED_BY_READING = (_CHARACTER_SET, 0x00020010)
 #: PatientIdentityRemoved, DeidentificationMethod and its codes, LongitudinalTemporalInformationModified
 _STATEMENTS = (0x00120062, 0x00120063, 0x00120064, 0x00280303)
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
@@ -61,6 +64,10 @@ _NUMBER_BYTES = {"US": 2, "SS": 2, "OW": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, 
 
 class NotReleased(Exception):
     """The reference cannot release this; the message is a word for the reason."""
+
+
+class NotRead(NotReleased):
+    """pydicom cannot make sense of it: nobody can say what were right."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +96,27 @@ def deidentify(encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: s
 
 
 def read(encoded: bytes) -> Dataset:
-    """Without preamble and file meta too, where the content begins as a data set does."""
+    """Without preamble and file meta too, where the content begins as a data set does. Raises NotRead."""
     with _quiet():
-        dataset = pydicom.dcmread(io.BytesIO(encoded), force=True)
-    if not dataset or not getattr(dataset, "file_meta", None):
+        try:
+            dataset = pydicom.dcmread(io.BytesIO(encoded), force=True)
+        except Exception as error:
+            raise NotRead(type(error).__name__) from error
+    if not getattr(dataset, "file_meta", None):
         dataset.ensure_file_meta()
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit, little_endian = dataset.original_encoding
-        little = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-        dataset.file_meta.TransferSyntaxUID = little if little_endian else ExplicitVRBigEndian
     return dataset
+
+
+def _syntax_of(dataset: Dataset) -> UID:
+    """As file meta has it; by the encoding of the data set where it has none."""
+    if stated := value_of(dataset.file_meta, 0x00020010).strip(b" \0").decode("latin-1"):
+        if not UID(stated).is_transfer_syntax:
+            raise NotRead("no such transfer syntax")
+        return UID(stated)
+    if 0x00020010 in dataset.file_meta:
+        raise NotRead("empty transfer syntax")
+    implicit, little_endian = dataset.original_encoding
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
 
 
 @contextmanager
@@ -115,7 +133,7 @@ class _Walk:
     def __init__(self, encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str) -> None:
         # Asking a data set decodes its values; what is walked must stay as it was encoded: two data sets.
         self.source, self.header = read(encoded), read(encoded)
-        self.profile, self.key = profile, key
+        self.profile, self.key, self.syntax = profile, key, _syntax_of(self.source)
         self.sop_class_uid = self._uid(_SOP_CLASS) or self._uid_in_meta(_META_SOP_CLASS)
         self.old = self._placing_uids()
         self.patient = pseudonym or self._own_pseudonym()
@@ -130,18 +148,18 @@ class _Walk:
         return uid if values.is_uid(uid) else ""
 
     def _uid_in_meta(self, tag: int) -> str:
-        uid = str(self.source.file_meta.get(tag, DataElement(tag, "UI", "")).value or "")
+        uid = value_of(self.source.file_meta, tag).strip(b" \0").decode("latin-1")
         return uid if values.is_uid(uid) else ""
 
     def _placing_uids(self) -> dict[int, str]:
         """Study, series and instance. An instance without a UID has the file meta's; one without a study or series is
         in one of its own, and what stands there in place of a UID counts as one."""
         if not self.sop_class_uid:
-            raise NotReleased("no SOP class")
+            raise NotRead("no SOP class")
         written = {tag: value_of(self.source, tag).strip(b" \0").decode("latin-1") for tag in _PLACING}
         instance = written[_INSTANCE] or self._uid_in_meta(_META_INSTANCE)
         if not instance:
-            raise NotReleased("no instance UID")
+            raise NotRead("no instance UID")
         study, series = written[_STUDY] or f"study of {instance}", written[_SERIES] or f"series of {instance}"
         return {_STUDY: study, _SERIES: series, _INSTANCE: instance}
 
@@ -327,7 +345,7 @@ class _Walk:
         """At top level, one kind, and no byte more than the geometry asks for."""
         if source is not self.source or any(other in source for other in OTHER_PIXELS if other < tag):
             return self._removed(tag)
-        if self.source.file_meta.TransferSyntaxUID.is_encapsulated:
+        if self.syntax.is_encapsulated:
             return _raw(source, tag)._replace(VR="OB")  # PS3.5 A.4
         length = self._native_bytes(tag)
         value = value_of(source, tag, "OL" if vr == "OW" and self.header.get("BitsAllocated") == 32 else vr)
@@ -435,14 +453,14 @@ class _Walk:
         output.DeidentificationMethodCodeSequence = items
         output.LongitudinalTemporalInformationModified = profile.longitudinal
         for tag, old in {**self.old, _SOP_CLASS: self.sop_class_uid}.items():
-            if not self._uid(tag):
+            if tag in self.source and not self._uid(tag):
+                self.tags.add(name_of(tag))
+            if tag not in output or not self._uid(tag):
                 output[tag] = DataElement(tag, "UI", old if tag == _SOP_CLASS else self._new_uid(old))
 
     def _encode(self, output: Dataset, sop_instance_uid: str) -> bytes:
         """Explicit VR Little Endian unless the pixel data's own syntax demands otherwise; preamble of zeros."""
-        syntax = self.source.file_meta.TransferSyntaxUID
-        if not syntax.is_transfer_syntax or syntax.is_private:
-            raise NotReleased("syntax")
+        syntax = self.syntax
         if syntax in (ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
             syntax = ExplicitVRLittleEndian
         meta = FileMetaDataset()
@@ -483,7 +501,7 @@ def value_of(source: Dataset, tag: int, vr: str = "") -> bytes:
     """The value's bytes, in little endian if vr says which numbers they are. Empty where absent, and for sequences."""
     raw = _raw(source, tag)
     value = raw.value if raw is not None else None
-    if tag == _CHARACTER_SET and value is not None and not isinstance(value, bytes):  # pydicom decodes this one itself
+    if tag in _DECODED_BY_READING and value is not None and not isinstance(value, bytes):
         return "\\".join([value] if isinstance(value, str) else map(str, value)).encode("latin-1", "replace")
     if not isinstance(value, bytes):
         return b""
@@ -520,7 +538,10 @@ def _items(source: Dataset, tag: int) -> Sequence:
         return element.value
     implicit = element.VR == "UN" or source.original_encoding[0]  # UN hides an implicit sequence: PS3.5 6.2.2 note 4
     little_endian = element.VR == "UN" or source.original_encoding[1]
-    items = convert_SQ(element.value or b"", implicit, little_endian, source.original_character_set)
+    try:
+        items = convert_SQ(element.value or b"", implicit, little_endian, source.original_character_set)
+    except Exception as error:
+        raise NotRead(type(error).__name__) from error
     items.parent_dataset = source
     for item in items:
         item.parent_seq = items
@@ -559,8 +580,8 @@ def _identifying(source: Dataset, profile: Profile, charset: bytes = b"") -> lis
         known = vr_of(tag)
         vr = _vr(source, tag, known) if known else _raw(source, tag).VR
         if vr == "SQ":
-            for item in _items(source, tag):
-                found += _identifying(item, profile, charset)
+            with suppress(Exception):  # of a sequence that is none nothing is kept, and nothing learnt
+                found += [one for item in _items(source, tag) for one in _identifying(item, profile, charset)]
             continue
         vr = vr if vr in known.split(" or ") else known.split(" or ")[0]
         if (

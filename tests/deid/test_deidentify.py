@@ -6,8 +6,9 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.errors import DicomAssetsError
@@ -171,11 +172,33 @@ def test_an_overlay_in_unused_pixel_bits_is_quarantined() -> None:
     assert code_of(encoded(dataset)) == "OVERLAY_IN_PIXEL_DATA"
 
 
-@pytest.mark.parametrize(("keyword", "code"), [("StudyInstanceUID", "UID_MISSING"), ("SOPClassUID", "UID_MISSING")])
-def test_an_instance_that_cannot_be_placed_is_quarantined(keyword: str, code: str) -> None:
+def test_an_instance_without_class_is_quarantined() -> None:
     dataset = minimal()
-    encoded_without = encoded(dataset).replace(str(dataset[keyword].value).encode(), b"x" * len(dataset[keyword].value))
-    assert code_of(encoded_without) in (code, "UNREADABLE")
+    del dataset.SOPClassUID
+    content = encoded(dataset).replace(b"1.2.840.10008.5.1.4.1.1.2\0", b"x" * 26)
+    assert code_of(content) == "SOP_CLASS_MISSING"
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
+def test_an_instance_without_study_or_series_gets_one_of_its_own(keyword: str) -> None:
+    """By rule, and never one that another instance has: nothing is merged by accident."""
+    first, second = minimal(), minimal()
+    second.SOPInstanceUID = INSTANCE + ".4"
+    outputs = []
+    for dataset in (first, second):
+        delattr(dataset, keyword)
+        outputs.append(deidentified(dataset, BASIC))
+    assert outputs[0][keyword].value.startswith("2.25.")
+    assert outputs[0][keyword].value != outputs[1][keyword].value
+    assert outputs[0][keyword].value == deidentified(first, BASIC)[keyword].value
+
+
+def test_an_instance_uid_that_is_lacking_is_the_file_metas() -> None:
+    dataset = minimal()
+    content = encoded(dataset)
+    start = content.index(b"\x08\x00\x18\x00UI")
+    output, result = deidentify(content[:start] + content[start + 8 + 32 :], BASIC)
+    assert pydicom.dcmread(io.BytesIO(output)).SOPInstanceUID == KEY.uid(INSTANCE) == result.sop_instance_uid
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
@@ -236,9 +259,10 @@ def test_each_group_can_be_switched_off(tmp_path: Path, base: str, switch: str, 
     "content",
     [
         'base = "nothing"',
-        'options = ["retain_uids"]',
+        'options = ["retain_everything"]',
         "[groups]\npatients = false",
-        'dates = "shift"',
+        'dates = "forget"',
+        'dates = "shift"\noptions = ["retain_longitudinal_full_dates"]',
         "pixels = 1",
         "x =",
     ],
@@ -274,10 +298,16 @@ def test_bytes_behind_the_pixels_are_cut_off() -> None:
     dataset.Rows = dataset.Columns = 8
     dataset.SamplesPerPixel, dataset.BitsAllocated = 1, 8
     dataset.add_new(0x7FE00010, "OB", b"\1" * 64 + b"Quillfeather")
-    dataset.add_new(0x7FE00009, "OD", b"Quillfeather".ljust(16))
-    output = deidentified(dataset, BASIC)
-    assert output.PixelData == b"\1" * 64
-    assert "DoubleFloatPixelData" not in output
+    assert deidentified(dataset, BASIC).PixelData == b"\1" * 64
+
+
+def test_two_kinds_of_pixel_data_are_quarantined() -> None:
+    dataset = minimal()
+    dataset.Rows = dataset.Columns = 8
+    dataset.SamplesPerPixel, dataset.BitsAllocated = 1, 8
+    dataset.add_new(0x7FE00009, "OD", b"\1" * 512)
+    dataset.add_new(0x7FE00010, "OB", b"\1" * 64)
+    assert code_of(encoded(dataset)) == "PIXEL_DATA_MALFORMED"
 
 
 @pytest.mark.parametrize(
@@ -293,3 +323,23 @@ def test_a_misspelt_character_set_is_set_right_or_removed(spelt: str, standard: 
         warnings.simplefilter("ignore")
         output = pydicom.dcmread(io.BytesIO(deidentify(content, BASIC)[0]))
     assert output.get("SpecificCharacterSet") == standard
+
+
+@pytest.mark.parametrize("beside", ["comment", "behind"])
+@pytest.mark.parametrize(("text", "leaks"), [(b"made by O Quillfeather", True), (b"Lavc58.134.100", False)])
+def test_text_in_a_compressed_stream_that_names_the_patient_is_quarantined(
+    beside: str, text: bytes, leaks: bool
+) -> None:
+    dataset = minimal()
+    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset.Rows = dataset.Columns = 8
+    comment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text if beside == "comment" else b""
+    frame = (
+        b"\xff\xd8" + comment + b"\xff\xda\0\x02" + b"\x55" * 40 + b"\xff\xd9" + (text if beside == "behind" else b"")
+    )
+    dataset.add_new(0x7FE00010, "OB", encapsulate([frame]))
+    dataset["PixelData"].is_undefined_length = True
+    if leaks:
+        assert code_of(encoded(dataset)) == "IDENTIFIER_LEFT"
+    else:
+        assert deidentified(dataset, BASIC).PixelData == dataset.PixelData

@@ -10,8 +10,8 @@ import random
 import resource
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 
@@ -31,9 +31,18 @@ PROCESSES = 2
 MOST_MEMORY = 200  #: MB that the campaign over small instances may add to a process
 PROFILES = (*SHIPPED, *OWN_PROFILES)
 
-#: What damage may end in though pydicom would have read on.
-EXPECTED_CODES: frozenset[str] = frozenset()
-MOST_NEEDLESS = 0.2  #: of the mutants that the reference would have released
+#: What a rule or a limit refuses in a file that keeps to PS3.5, though pydicom would have written something.
+RULES = frozenset(
+    """IDENTIFIER_LEFT NESTED_TOO_DEEPLY OVERLAY_IN_PIXEL_DATA PIXEL_DATA_MALFORMED PIXEL_DATA_TOO_LONG
+    PIXEL_DATA_TRUNCATED PIXEL_GEOMETRY_MISSING""".split()
+)
+#: What damage ends in where pydicom would have read on.
+DAMAGE = frozenset(
+    """ELEMENT_MALFORMED ELEMENT_REPEATED ELEMENT_TRUNCATED NOT_DICOM SEQUENCE_MALFORMED SOP_CLASS_MISSING
+    TRANSFER_SYNTAX_UNSUPPORTED UID_MISSING UNREADABLE VR_UNKNOWN""".split()
+)
+MOST_NEEDLESS = 0.1  #: of the readable mutants that keep to PS3.5; those that name the patient in a kept text apart
+MOST_UNJUDGED = 0.02  #: of the released ones: pydicom cannot make sense of the input
 
 
 class _InOnePiece:
@@ -125,8 +134,23 @@ def _judge(job: tuple[str, str]) -> tuple[list[Verdict], int]:
     seed, profile = job
     numbers = range(PROFILES.index(profile), PER_SEED, len(PROFILES))
     made = (mutant for number in numbers for mutant in mutants(seed, seeds()[seed], 1, start=number))
-    verdicts = [verdict(f"{profile} {one.name}", one.encoded, _engine(profile), _profiles[profile]) for one in made]
+    verdicts = [_judged(f"{profile} {one.name}", one.encoded, profile) for one in made]
     return verdicts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _judged(name: str, encoded: bytes, profile: str) -> Verdict:
+    """By the engine that has seen all mutants before; one that has seen nothing must give the same."""
+    given: list[bytes | str] = []
+
+    def engine(encoded: bytes) -> agreement.Released:
+        released = _engine(profile)(encoded)
+        given.append(released.encoded)
+        return released
+
+    found = verdict(name, encoded, engine, _profiles[profile])
+    if not found.faults and [_outcome(engine_for(_profiles[profile]), encoded)] != (given or [found.code]):
+        return replace(found, faults=("depends on what came before",))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +178,12 @@ def test_mutants_cost_little_memory(campaign: tuple[list[Verdict], int]) -> None
 def test_few_mutants_are_refused_that_pydicom_would_have_read(campaign: tuple[list[Verdict], int]) -> None:
     verdicts, _ = campaign
     needless = Counter(one.code for one in verdicts if one.needless)
-    readable = sum(one.released or one.needless for one in verdicts)
-    assert set(needless) <= EXPECTED_CODES, needless
-    assert needless.total() < MOST_NEEDLESS * readable, (needless, readable)
+    assert set(needless) <= RULES | DAMAGE, needless
+    wellformed = Counter(one.code for one in verdicts if one.needless and one.wellformed and one.code in RULES)
+    del wellformed["IDENTIFIER_LEFT"]
+    released = sum(one.released for one in verdicts)
+    assert wellformed.total() < MOST_NEEDLESS * released, (wellformed, released)
+    assert sum(one.unjudged for one in verdicts) < MOST_UNJUDGED * released
 
 
 def faults_of(verdicts: list[Verdict]) -> str:

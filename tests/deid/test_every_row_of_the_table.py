@@ -79,7 +79,7 @@ class Place(NamedTuple):
 
 @cache
 def places(keyword: str, walked: bool = False) -> tuple[Place, ...]:
-    """One for each Type that the attribute has in any IOD. walked: only below sequences that the Basic Profile keeps."""
+    """One for each Type that the attribute has in any IOD. walked: only below what the Basic Profile keeps."""
     tables = _types()
     found: dict[str, Place] = {}
     for sop_class_uid, iod in tables["sop_class_to_iod"].items():

@@ -31,7 +31,8 @@ def test_each_row_is_safe_by_creator_group_and_element_together() -> None:
 @pytest.mark.parametrize(
     ("creator", "group", "element", "vr"),
     [
-        ("GEMS_ACQU_01", 0x0019, 0x23, "DS"), ("GEMS_ACQU_01", 0x0021, 0x23, None), ("GEMS_ACQU_01", 0x0019, 0x22, None),
+        ("GEMS_ACQU_01", 0x0019, 0x23, "DS"), ("GEMS_ACQU_01", 0x0021, 0x23, None),
+        ("GEMS_ACQU_01", 0x0019, 0x22, None),
         ("gems_acqu_01", 0x0019, 0x23, None), ("Philips Imaging DD 001", 0x2001, 0x7D, "OB or OW"),
         ("SIEMENS Ultrasound SC2000", 0x0129, 0x03, None), ("", 0x0019, 0x23, None),
     ],

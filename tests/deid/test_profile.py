@@ -7,6 +7,7 @@ import pytest
 from dicom_assets.deid.dictionary import tag_of, vr_of
 from dicom_assets.deid.profile import EDITION, Profile, load_profile
 from dicom_assets.deid.profile_file import SHIPPED
+from dicom_assets.deid.tables import rows_of
 from dicom_assets.errors import REASONS, BadInput
 from dicom_assets.workflow import profile_rules
 
@@ -64,7 +65,8 @@ def test_safe_harbor_leaves_of_identifiers_the_year_alone(keyword: str, expected
         ("StudyDate", "C"), ("StudyTime", "C"), ("TimezoneOffsetFromUTC", "K"), ("PatientBirthDate", "Z"),
         ("PatientSex", "K"), ("PatientAge", "C"), ("PatientWeight", "K"), ("Allergies", "C"), ("StudyDescription", "C"),
         ("SegmentDescription", "C"), ("RetrieveURL", "X"), ("EvaluatorName", "X"), ("ConvolutionKernel", "K"),
-        ("ExpirationDateTime", "C"), ("TimeOfGainCalibration", "K"), ("ContentSequence", "C"), ("StudyInstanceUID", "U"),
+        ("ExpirationDateTime", "C"), ("TimeOfGainCalibration", "K"), ("ContentSequence", "C"),
+        ("StudyInstanceUID", "U"),
         ("GraphicAnnotationSequence", "C"), ("PatientBirthDateInAlternativeCalendar", "X"), ("StationAETitle", "X"),
         ("CertifiedTimestamp", "X"), ("FrameOriginTimestamp", "D"), ("TextValue", "C"),
     ],
@@ -80,7 +82,8 @@ def test_research_keeps_by_option_and_nothing_else(keyword: str, expected: str) 
         ("ConvolutionKernel", "K", "kept_text"), ("SOPClassUID", "K", "class"), ("EvaluatorName", "X", "person"),
         ("ExpirationDateTime", "X", "dates"), ("MACAlgorithm", "X", "signature"), ("Rows", "K", "dictionary"),
         ("RecordKey", "X", "bytes"), ("ICCProfile", "K", "dictionary"), ("TextValue", "D", "content item"),
-        ("CoefficientsSDVN", "X", "retired"), ("UniversalEntityID", "X", "additions"), ("ReferencedSOPClassUID", "U", "UID"),
+        ("CoefficientsSDVN", "X", "retired"), ("UniversalEntityID", "X", "additions"),
+        ("ReferencedSOPClassUID", "U", "UID"),
     ],
 )  # fmt: skip
 def test_what_the_table_does_not_name_stays_only_if_it_is_let(keyword: str, expected: str, why: str) -> None:
@@ -94,6 +97,16 @@ def test_curves_overlays_and_the_unknown_go(tag: int) -> None:
     for name in SHIPPED:
         code = load_profile(name).explain(tag).code
         assert code in ("X", "X/Z/D") or (tag >> 24 == 0x60 and name == "research")
+
+
+def test_our_own_lists_name_known_elements_that_the_table_does_not() -> None:
+    basic = load_profile("basic")
+    table = {int(row["tag"], 16) for row in rows_of("table_e_1_1.csv") if set(row["tag"]) <= set("0123456789ABCDEF")}
+    added = {tag for tag, rule in basic.rules.items() if not rule.in_table}
+    assert None not in basic.kept_text
+    assert len(added) > 20
+    assert not (basic.kept_text | added) & table
+    assert not basic.kept_text & added
 
 
 def test_text_that_goes_leaves_what_its_type_demands() -> None:
@@ -111,6 +124,13 @@ def test_without_cleaning_the_basic_action_stands() -> None:
     assert without(tag_of("StudyDate"), CT, ()) == "Z"
     assert without(tag_of("TextValue"), CT, ()) == "D"
     assert without(tag_of("SegmentLabel"), SEGMENTATION, ("SegmentSequence",)) == "D"
+
+
+def test_an_override_that_cleans_falls_back_on_the_rule_that_was_there(tmp_path: Path) -> None:
+    text = '[overrides]\nStudyDescription = "C"\nContentDescription = "C"\nInstitutionName = "C"'
+    without = own(tmp_path, text).without_cleaning
+    assert without(tag_of("StudyDescription"), CT, ()) == without(tag_of("InstitutionName"), CT, ()) == "X"
+    assert without(tag_of("ContentDescription"), SEGMENTATION, ()) == "Z"
 
 
 # files of one's own
@@ -138,12 +158,14 @@ def test_switches_and_options_that_mean_the_same_are_one(tmp_path: Path) -> None
         ('options = ["clean_pixel_data"]\npixels = "unexamined"', "pixels"), ('pixels = "blur"', "pixels"),
         ("[groups]\ndates = 1", "groups"), ("[groups]\nfaces = true", "groups"), ("groups = 3", "groups"),
         ("shift_days = 0", "shift_days"), ("shift_days = true", "shift_days"), ("shift_days = 1e9", "shift_days"),
-        ('uid_root = "1.2.840.10008.1"', "uid_root"), ('uid_root = "1.02"', "uid_root"), ('uid_root = "1.2."', "uid_root"),
+        ('uid_root = "1.2.840.10008.1"', "uid_root"), ('uid_root = "1.02"', "uid_root"),
+        ('uid_root = "1.2."', "uid_root"), ("shift_days = 40000", "shift_days"),
         ('uid_root = "1.2.3.4.5.6.7.8.9.0.1.2.3"', "uid_root"), ("issuer_counts = 1", "issuer_counts"),
         ('encapsulated = "maybe"', "encapsulated"), ('private_creators = [""]', "private_creators"),
         ('[overrides]\nPatientName = "U"', "overrides.PatientName"), ('[overrides]\nRows = "C"', "overrides.Rows"),
-        ('[overrides]\nStudyDate = "C"', "overrides.StudyDate"), ('[overrides]\nPatientName = "Q"', "overrides.PatientName"),
-        ('[overrides]\nStudyInstanceUID = "K"', "overrides.StudyInstanceUID"), ('[overrides]\nPatientName = 3', "overrides"),
+        ('[overrides]\nStudyDate = "C"', "overrides.StudyDate"),
+        ('[overrides]\nPatientName = "Q"', "overrides.PatientName"), ("[overrides]\nPatientName = 3", "overrides"),
+        ('[overrides]\nStudyInstanceUID = "K"', "overrides.StudyInstanceUID"),
         ('[overrides]\nSOPClassUID = "X"', "overrides.SOPClassUID"), ('[overrides]\nQuillfeather = "X"', "overrides"),
         ('[overrides]\n"(0009,1010)" = "K"', "overrides"), ('[overrides]\n"60003000" = "K"', "overrides"),
         ('[overrides]\nStudyDescription = "K"\n"(0008,1030)" = "X"', "overrides"),
@@ -166,8 +188,8 @@ def test_a_profile_that_is_not_there_is_said_so(tmp_path: Path) -> None:
 
 
 def test_overrides_win_by_keyword_and_by_tag(tmp_path: Path) -> None:
-    text = 'base = "research"\n[overrides]\nStudyDescription = "K"\n"(0018,1000)" = "K"\n"00100040" = "X"\nPatientAge = "K"'
-    profile = own(tmp_path, text)
+    overrides = 'StudyDescription = "K"\n"(0018,1000)" = "K"\n"00100040" = "X"\nPatientAge = "K"'
+    profile = own(tmp_path, f'base = "research"\n[overrides]\n{overrides}')
     assert [action(profile, one) for one in ("StudyDescription", "DeviceSerialNumber", "PatientSex", "PatientAge")] == [
         "K", "K", "X", "K",
     ]  # fmt: skip
@@ -225,8 +247,8 @@ def test_the_digest_names_all_that_decides(tmp_path: Path) -> None:
     digests = [load_profile(name).digest for name in SHIPPED]
     for text in (
         'dates = "year"', "shift_days = 30", 'uid_root = "1.2.3"', "issuer_counts = true", 'pixels = "unexamined"',
-        'encapsulated = "drop"', 'private_creators = ["ACME"]', '[overrides]\nRows = "X"', "[groups]\nstudy_data = false",
-        'options = ["clean_graphics"]',
+        'encapsulated = "drop"', 'private_creators = ["ACME"]', '[overrides]\nRows = "X"',
+        "[groups]\nstudy_data = false", 'options = ["clean_graphics"]',
     ):  # fmt: skip
         digests.append(own(tmp_path, text).digest)
     assert len(set(digests)) == len(digests)

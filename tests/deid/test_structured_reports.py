@@ -1,11 +1,15 @@
 """Content items under Clean Structured Content: PS3.15 Table E.3.4-1, and items that it does not name."""
 
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.deid.structured_reports import CONTENT_SEQUENCES, VALUE_OF, content_item_action
 from dicom_assets.deid.tables import rows_of
+from tests.deid.instances import KEY, deidentified, minimal
 
+BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
 ROWS = rows_of("table_e_3_4_1.csv")
 OPTIONS = (
     "retain_uids", "retain_device_identity", "retain_institution_identity", "retain_patient_characteristics",
@@ -32,7 +36,7 @@ def test_a_row_has_its_basic_action_and_that_of_each_option(row: dict[str, str])
         dates = {"retain_longitudinal_full_dates": "keep", "retain_longitudinal_modified_dates": "shift"}.get(
             option, "remove"
         )
-        kept = "C" if row["meaning"] == "Subject Age" and row[option] else row[option]  # over 89 is capped
+        kept = "" if row["meaning"] == "Subject Age" else row[option]  # over 89 it identifies
         assert of(row, option, dates=dates) == (kept or basic)
 
 
@@ -68,9 +72,71 @@ def test_a_profile_asks_with_its_own_options() -> None:
     research = load_profile("research")
     assert research.cleans_content
     assert not load_profile("basic").cleans_content
-    assert research.content_item_action("121033", "DCM", "NUM") == "C"  # Subject Age, a patient characteristic
+    assert research.content_item_action("121032", "DCM", "CODE") == "K"  # Subject Sex
+    assert research.content_item_action("121033", "DCM", "NUM") == "X"  # Subject Age
     assert research.content_item_action("126201", "DCM", "DATE") == "C"
 
 
 def test_elements_of_content_items_are_known() -> None:
     assert None not in CONTENT_SEQUENCES | set(VALUE_OF.values())
+
+
+# what becomes of a report
+
+
+def item(
+    value_type: str, meaning: str = "Finding", code: str = "Q1", scheme: str = "99QUILL", **values: object
+) -> Dataset:
+    made, name = Dataset(), Dataset()
+    name.CodeValue, name.CodingSchemeDesignator, name.CodeMeaning = code, scheme, meaning
+    made.ValueType, made.RelationshipType, made.ConceptNameCodeSequence = value_type, "CONTAINS", Sequence([name])
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def report(*items: Dataset) -> Dataset:
+    dataset = minimal(BASIC_TEXT_SR)
+    dataset.StudyDate, dataset.Modality, dataset.ValueType = "20190411", "SR", "CONTAINER"
+    dataset.ContentSequence = Sequence(items)
+    return dataset
+
+
+def test_a_report_keeps_what_is_clinical_and_loses_who() -> None:
+    quantity = Dataset()
+    quantity.NumericValue = "42"
+    output = deidentified(
+        report(
+            item("TEXT", TextValue="CT chest of Ottoline Quillfeather"),
+            item("TEXT", "Accession Number", "121022", "DCM", TextValue="A-77120"),
+            item("PNAME", PersonName="Quillfeather^Ottoline"),
+            item("DATE", Date="20190411"),
+            item("UIDREF", UID="1.2.826.0.1.3680043.10.1337.6.77"),
+            item("NUM", MeasuredValueSequence=Sequence([quantity])),
+            item("CONTAINER", ContentSequence=Sequence([item("TEXT", TextValue="chest, Quillfeather")])),
+        ),
+        load_profile("research"),
+    )
+    text, name, day, reference, number, container = output.ContentSequence
+    assert text.TextValue.startswith("CT chest")
+    assert name.PersonName == "ANONYMIZED"
+    assert output.StudyDate == day.Date
+    assert output.StudyDate != "20190411"
+    new_uid = KEY.uid("1.2.826.0.1.3680043.10.1337.6.77")
+    assert new_uid == reference.UID
+    assert number.MeasuredValueSequence[0].NumericValue == 42
+    assert container.ContentSequence[0].TextValue.startswith("chest")
+    assert "uillfeather" not in str(output)
+    assert "A-77120" not in str(output)
+
+
+@pytest.mark.parametrize("value_type", ["CODE", "NUM", "CONTAINER", "IMAGE", "DATE", "UIDREF"])
+def test_an_item_cannot_smuggle_a_value_of_another_type(value_type: str) -> None:
+    smuggled = item(
+        value_type, TextValue="Tom Marlowe 4711-0815", PersonName="Marlowe^Tom", Date="20190412", Time="101112"
+    )
+    output = deidentified(report(smuggled), load_profile("basic"))
+    assert "Marlowe" not in str(output)
+    output = deidentified(report(smuggled), load_profile("research"))
+    assert "Marlowe" not in str(output)
+    assert "20190412" not in str(output)

@@ -410,5 +410,11 @@ def test_the_command_says_the_sums_and_its_exit_code(tmp_path: Path) -> None:
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
     (tmp_path / "in" / "empty").touch()
     assert command("in", "out", "--key-file", "key").returncode == 3
-    for wrong in (("in", "in/out"), ("absent", "out"), ("in", "out", "--workers", "0"), ("in",)):
+    for wrong in (
+        ("in", "in/out"),
+        ("absent", "out"),
+        ("in", "out", "--workers", "0"),
+        ("in", "out", "--profile", "none"),
+        ("in",),
+    ):
         assert command(*wrong).returncode == 2

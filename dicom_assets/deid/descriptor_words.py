@@ -1,0 +1,268 @@
+"""Word by word: what the lexicon knows and what has a harmless form stays, unless what stands beside it says that it is
+somebody's name. The words of a line go through three questions: is it harmless by itself (_by_itself), is it an eponym
+that is used as one (_is_eponym), does a title, a label or a name beside it speak against it (_drop_*).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from .identity import Identity
+from .lexicon import folded, lexicon
+
+#: Stands in a text for what was taken out of it; no text holds one.
+HOLE = "\0"
+
+_WORD = re.compile(r"[0-9]+(?:[.,][0-9]+)+|[^\W_]+")
+_RUNS = re.compile(r"[0-9]+|[^\W0-9_]+")
+_CAMEL = re.compile(r"(?<=[^\W\dA-Z_])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\dA-Z_])")
+_LABELS = frozenset(
+    "b te tr ti ww wl wc wu hu fov bval matrix tsl td ms us s x mm cm hz khz kv kvp mas ma sl im se".split()
+)
+_TITLES = frozenset(
+    "dr dres prof professor doctor mr mrs ms miss herr hr frau fr mme mlle monsieur madame dott dottssa sig sigra signor "
+    "signora sr sra srta senor senora mevr dhr pd priv doz doc".split()
+)
+_AFTER_TITLES = frozenset(
+    "med rer nat dent habil univ hc phil van von der den de di da la le el zu ten ter bin ben".split()
+)
+_PARTICLES = frozenset("van von der den de di da la le el zu ten ter bin ben du dos".split())
+_DONE = frozenset(
+    "seen read performed dictated reported reviewed verified approved signed injected scanned interpreted referred "
+    "requested ordered examined transcribed done acquired".split()
+)
+_PERSONS = frozenset(
+    "tech technologist operator radiologist physician referring attending resident initials name patient pt op "
+    "untersucher befunder arzt mta mtra radiologe zuweiser medecin technicien medico tecnico".split()
+)
+_SHORT_WORDS_OF_PERSONS = frozenset("tech technologist operator initials".split())  # need no colon before initials
+_PLAIN_UNITS = str.maketrans("²³µμ", "23uu")
+_SIDES = frozenset("lr")
+_LONGEST_NUMBER = 4  # digits
+
+
+@dataclass
+class Words:
+    """words[i] stands after marks[i]; what follows the last word is marks[-1]. kept[i]: whether words[i] stays."""
+
+    words: list[str]
+    marks: list[str]
+    folds: list[str]
+    kept: list[bool] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def beside(self, at: int) -> Iterator[int]:
+        """The neighbours of a word."""
+        yield from (other for other in (at - 1, at + 1) if 0 <= other < len(self))
+
+    def drop(self, *places: int) -> None:
+        for at in places:
+            self.kept[at] = False
+
+
+def words_in(line: str, identity: Identity) -> Words:
+    """line: HOLE stands where something was taken out."""
+    words = _WORD.findall(line)
+    line = Words(words, _WORD.split(line), [folded(word) for word in words])
+    line.kept = [_by_itself(word) for word in words]
+    for at, fold in enumerate(line.folds):
+        if fold.isdigit() and len(fold) == 4 and "1900" <= fold < "2100":
+            line.kept[at] = _has_label(line, at)
+        elif line.kept[at] and fold in lexicon().names and lexicon().names[fold]:
+            line.kept[at] = _is_eponym(line, at)
+    own = _drop_own_names(line, identity)
+    _drop_after_titles(line)
+    _drop_after_labels(line)
+    _drop_initials(line, own)
+    _drop_particles(line)
+    return line
+
+
+@lru_cache(maxsize=8192)
+def _by_itself(word: str) -> bool:
+    word = word.translate(_PLAIN_UNITS)
+    if word[0].isdigit() and not word.isalnum():
+        groups = re.split("[.,]", word)
+        return len(groups) <= 3 and all(len(group) <= _LONGEST_NUMBER for group in groups) and groups[0] != ""
+    if word.isalpha():
+        return _is_known(folded(word)) or (bool(pieces := _pieces(word)) and all(map(_is_plain, pieces)))
+    runs = _RUNS.findall(word)
+    letters = [run for run in runs if not run.isdigit()]
+    strange = [run for run in letters if not _by_itself(run) or lexicon().names.get(folded(run))]
+    digits = [run for run in runs if run.isdigit()]
+    longest = max(map(len, digits), default=0)
+    if any(len(run) > 2 for run in strange) or longest > _LONGEST_NUMBER or not word.isascii():
+        return False
+    if strange and (longest > 3 or len(runs) > 3):
+        return False
+    return (
+        not any("1900" <= run < "2100" for run in digits if len(run) == 4)
+        or {run.lower() for run in letters} <= _LABELS
+    )
+
+
+def _is_known(fold: str) -> bool:
+    """Also the plural of what is clinical; single letters are judged by their neighbours."""
+    words = lexicon().words
+    if len(fold) == 1:
+        return fold.isascii()
+    return fold in words or (fold[-1] == "s" and len(fold) > 4 and fold[:-1] in words - lexicon().names.keys())
+
+
+def _is_plain(fold: str) -> bool:
+    """Known, and no part of somebody's name: for words inside of words."""
+    return _is_known(fold) and not lexicon().names.get(fold) and (fold not in _TITLES or fold == "mr")
+
+
+def _pieces(word: str) -> list[str]:
+    """`HeadRoutine`: head, routine; empty where the word has no capitals inside."""
+    pieces = [folded(piece) for piece in _CAMEL.split(word)]
+    return pieces if len(pieces) > 1 and all(len(piece) > 1 for piece in pieces) else []
+
+
+def _has_label(line: Words, at: int) -> bool:
+    """`b 2000`, `TR 2000`, `2000 ms`: no year."""
+    return any(line.folds[other] in _LABELS for other in line.beside(at))
+
+
+def _is_eponym(line: Words, at: int) -> bool:
+    """`Baker's cyst`, `Stevens-Johnson syndrome`, `kyste de Baker`: before or, after a particle, behind what it names."""
+    nouns = lexicon().names[line.folds[at]]
+    following = at + 1
+    if following < len(line) and line.folds[following] == "s":
+        following += 1
+    if following < len(line) and HOLE not in line.marks[following]:
+        noun = line.folds[following]
+        if noun in nouns:
+            return True
+        if lexicon().names.get(noun) and "-" in line.marks[following]:
+            return _is_eponym(line, following)
+    if at and line.folds[at - 1] == "s":
+        at -= 1
+    if at and "-" in line.marks[at] and lexicon().names.get(line.folds[at - 1]):
+        return bool(nouns & lexicon().names[line.folds[at - 1]])
+    return at > 1 and line.folds[at - 1] in {"of", *_PARTICLES} and line.folds[at - 2] in nouns
+
+
+def _drop_own_names(line: Words, identity: Identity) -> set[int]:
+    """Parts of names of the header, alone, joined, or cut in two; returns their places. What is clinical goes only beside
+    another part."""
+    parts, core = identity.parts, lexicon().core
+    own, clinical = set(), set()
+    for at, word in enumerate(line.words):
+        runs = [run for run in _RUNS.findall(word) if not run.isdigit()]
+        pieces = {fold for run in runs for fold in (folded(run), *_pieces(run))}
+        if pieces & parts:
+            (clinical if pieces & parts <= core else own).add(at)
+        for count in (2, 3):
+            places = range(at, at + count)
+            if at + count <= len(line) and "".join(line.folds[at : at + count]) in parts:
+                own.update(places)
+    own |= {at for at in clinical if any(other in own | clinical for other in line.beside(at))}
+    own |= {
+        at + 1 for at in own if at + 1 < len(line) and line.folds[at + 1] == "s" and line.marks[at + 1] in ("'", "’")
+    }
+    line.drop(*own)
+    return own
+
+
+def _drop_after_titles(line: Words) -> None:
+    for at, fold in enumerate(line.folds):
+        if fold not in _TITLES:
+            continue
+        name = at + 1
+        while name < len(line) and line.folds[name] in _AFTER_TITLES | _TITLES:
+            name += 1
+        if name < len(line) and _is_named(line, at, name):
+            line.drop(at, *range(at, name), name, *_rest_of_name(line, name))
+
+
+def _is_named(line: Words, title: int, name: int) -> bool:
+    """`MR BRAIN` and `DR CHEST` are modalities; `Dr. Foot` is somebody, and so is whoever the lexicon takes for a name."""
+    if any(mark not in " .\t" for mark in line.marks[name]) and line.marks[name] != HOLE:
+        return False
+    fold = line.folds[name]
+    is_clinical = fold in lexicon().words and fold not in lexicon().names
+    has_dot = line.marks[title + 1].startswith(".")
+    if fold[0].isdigit() or line.words[name].isdigit():
+        return False
+    if not is_clinical:
+        is_modality = line.words[title].isupper() and not has_dot
+        return line.words[name][0].isupper() and not (is_modality and _is_clinical_name(line, name))
+    return has_dot and line.words[name][0].isupper()
+
+
+def _is_clinical_name(line: Words, at: int) -> bool:
+    """`MR WHITE MATTER`, `MR LONG AXIS`: something clinical follows, or the name is used as an eponym."""
+    nouns = lexicon().names.get(line.folds[at])
+    if nouns:
+        return _is_eponym(line, at)
+    return nouns is not None and at + 1 < len(line) and line.folds[at + 1] in lexicon().core
+
+
+def _rest_of_name(line: Words, at: int) -> Iterator[int]:
+    """Up to two more words of a name, after a space, a dot or a hyphen."""
+    for other in range(at + 1, min(at + 3, len(line))):
+        if line.folds[other] in lexicon().core or line.marks[other].strip(" .") not in ("", "-"):
+            return
+        if not line.words[other][0].isupper():
+            return
+        yield other
+
+
+def _drop_after_labels(line: Words) -> None:
+    """`seen by JS`, `tech: KL`, `Patient: Rose`."""
+    for at in range(1, len(line)):
+        before = line.folds[at - 1]
+        is_done = before == "by" and at > 1 and line.folds[at - 2] in _DONE
+        is_label = before in _PERSONS and ":" in line.marks[at]
+        if is_done or is_label or before in _SHORT_WORDS_OF_PERSONS:
+            for name in range(at, min(at + 3, len(line))):
+                word = line.words[name]
+                is_initials = len(word) <= 3 and word.isupper()
+                if not is_initials and (line.folds[name] in lexicon().core or not word[0].isupper()):
+                    break
+                line.drop(name)
+
+
+def _drop_initials(line: Words, own: set[int]) -> None:
+    """`J. Smith`, `Smith, J`, `J.S.`, `S M I T H`; an L or R is a side unless it stands beside a name of the header."""
+    for run in _runs_of_letters(line):
+        together = "".join(line.folds[at] for at in run)
+        dotted = all(line.marks[at].startswith(".") for at in run[1:]) and all(line.words[at].isupper() for at in run)
+        if together not in lexicon().words and (len(run) > 2 or (len(run) == 2 and dotted)):
+            line.drop(*run)
+    single = [at for at, fold in enumerate(line.folds) if len(fold) == 1 and not fold.isdigit()]
+    for at in [*single, *reversed(single)]:
+        for other in line.beside(at):
+            between = line.marks[max(at, other)]
+            is_name = not line.kept[other] and not line.folds[other][0].isdigit()
+            is_side = line.folds[at] in _SIDES and other not in own and "." not in between
+            if is_name and not is_side and not between.strip(" .,^_'’-"):
+                line.drop(at)
+
+
+def _runs_of_letters(line: Words) -> Iterator[list[int]]:
+    """Places of single letters that follow one another with nothing but a space, a dot, a hyphen or _ between."""
+    run: list[int] = []
+    for at, fold in enumerate(line.folds):
+        if len(fold) != 1 or fold.isdigit():
+            yield from [run] if run else []
+            run = []
+        elif run and line.marks[at].strip() in ("", ".", "-", "_", "^"):
+            run.append(at)
+        else:
+            yield from [run] if run else []
+            run = [at]
+    yield from [run] if run else []
+
+
+def _drop_particles(line: Words) -> None:
+    """`van der` before a name that went."""
+    for at in range(len(line) - 2, -1, -1):
+        name = at + 1
+        if line.folds[at] in _PARTICLES and not line.kept[name] and line.words[name][0].isalpha():
+            line.drop(at)
