@@ -200,7 +200,7 @@ def _is_clinical_name(line: Words, at: int) -> bool:
     nouns = lexicon().names.get(line.folds[at])
     if nouns:
         return _is_eponym(line, at)
-    return nouns is not None and at + 1 < len(line) and line.folds[at + 1] in lexicon().core
+    return nouns is not None and at + 1 < len(line) and _is_plain(line.folds[at + 1])
 
 
 def _rest_of_name(line: Words, at: int) -> Iterator[int]:

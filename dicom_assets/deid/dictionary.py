@@ -5,7 +5,7 @@ output with every version of pydicom. Tags are plain integers.
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 #: Context groups of PS3.16 and coding schemes of HL7's register (SNOMED CT, LOINC, UCUM ...)
@@ -33,7 +33,7 @@ def _tables() -> tuple[dict[int, Row], dict[str, Row]]:
     return by_tag, by_mask
 
 
-@cache
+@lru_cache(16384)
 def _repeating(tag: int) -> Row | None:
     """The row of the mask that the tag fits; groups 50xx and 60xx are even."""
     if tag >> 16 & 1:
@@ -72,7 +72,7 @@ def is_retired(tag: int) -> bool:
     return bool(row and row[3])
 
 
-@cache
+@lru_cache(16384)
 def name_of(tag: int) -> str:
     """Keyword, or `(gggg,eeee)` where the dictionary has none."""
     return keyword_of(tag) or f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

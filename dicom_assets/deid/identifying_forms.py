@@ -48,6 +48,8 @@ _FORMS = (
     rf"\b(?:aged?|alter|âge|edad|età)\s*[:=]?\s*{_OLD}(?![\w.,])",
     r"\b(?:dob|d\.o\.b\.?|born|geb\.?|geboren|né|née|birth\s?date)\b[\s:.]*(?:in\s+)?(?:[0-9]{1,4}\b)?",
 )
+#: Without one of these in it a text has none of the forms.
+_MARKS = re.compile(r"[0-9@\\]|:/|[Ww]{3}\.|\.[A-Za-z]|/\w+/")
 
 
 @cache
@@ -57,4 +59,4 @@ def _forms() -> re.Pattern[str]:
 
 def without_identifying_forms(text: str, hole: str) -> str:
     """text: one line. Each form found is replaced by hole."""
-    return _forms().sub(hole, text)
+    return _forms().sub(hole, text) if _MARKS.search(text) else text

@@ -8,7 +8,7 @@ of the frames of one instance, are worked once. A Context holds all that an outc
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..errors import BadInput, Refused
@@ -45,6 +45,7 @@ _LONGEST_REMEMBERED = 4096  #: bytes of an element that is remembered
 _MOST_REMEMBERED = 24 << 20  #: bytes of all that is remembered; then it is forgotten
 
 PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
+_LONGEST_CREATOR = 64  #: characters of an LO
 PLACING_UIDS = (0x0020000D, 0x0020000E, 0x00080018)  # study, series, instance
 _PIXEL_REPRESENTATION = 0x00280103
 _SWITCHES = frozenset({CHARACTER_SET, _PIXEL_REPRESENTATION})  #: they decide over the elements behind them
@@ -93,15 +94,14 @@ Outcome = tuple[bytes, Effect | None]  #: the element as it goes into the output
 
 
 class Run(NamedTuple):
-    """Elements of the top level, one behind the other, that were walked before. own_index: how many of the context's
-    own elements are written once these are."""
+    """Elements of the top level, one behind the other, that were walked before; none of the context's own stands among
+    them."""
 
     encoded: bytes
     out: bytes
     effect: Effect | None
     noted: dict[int, bytes]
     last_tag: int
-    own_index: int
     count: int
 
 
@@ -192,6 +192,16 @@ class Scope:
         return self._scopes[key]
 
 
+@dataclass(slots=True)
+class _Block:
+    """A block of private elements (PS3.5 7.8.1): its creator, as an element, and that element's place in the output."""
+
+    creator: str
+    place: int
+    encoded: bytes
+    is_kept: bool = False
+
+
 class Walk:
     """One instance's walk. encoding: implicit or explicit, Little Endian."""
 
@@ -217,7 +227,7 @@ class Walk:
         scope, implicit, limit, previous = self.context.root, self.implicit, len(data), behind
         own, own_index = (self.context.own if behind < 0 else ()), 0
         drops_private = not self.profile.keeps_private
-        blocks: dict[tuple[int, int], list] = {}
+        blocks: dict[int, _Block] = {}
         begun = None  # of the elements just walked that may become a run: tag, position, places in out and effects
         equal = 0
         while position < end:
@@ -237,20 +247,24 @@ class Walk:
                 break
             if tag in PIXEL_TAGS:
                 break
-            while own_index < len(own) and tag >= own[own_index][0]:
-                out.append(own[own_index][1])
-                own_index += 1
+            if own_index < len(own) and tag >= own[own_index][0]:
+                if equal >= _SHORTEST_RUN:
+                    self._remember_run(scope, data, begun, position, previous, out, effects, noted)
+                equal = 0
+                while own_index < len(own) and tag >= own[own_index][0]:
+                    out.append(own[own_index][1])
+                    own_index += 1
             run = scope.runs.get(tag)
             if run is not None and data.startswith(run.encoded, position):
                 if equal >= _SHORTEST_RUN:
-                    self._remember_run(scope, data, begun, position, previous, out, effects, noted, own_index)
+                    self._remember_run(scope, data, begun, position, previous, out, effects, noted)
                 equal = 0
                 out.append(run.out)
                 if run.effect is not None:
                     effects.append(run.effect)
                 noted.update(run.noted)
                 position += len(run.encoded)
-                previous, own_index = run.last_tag, run.own_index
+                previous = run.last_tag
                 self.count += run.count
                 continue
             stop = value + length
@@ -264,11 +278,11 @@ class Walk:
                 outcome = scope.memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
             if outcome is not None and tag not in _SWITCHES:
                 if not equal:
-                    begun = (tag, position, len(out), len(effects), own_index)
+                    begun = (tag, position, len(out), len(effects))
                 equal += 1
             else:
                 if equal >= _SHORTEST_RUN:
-                    self._remember_run(scope, data, begun, position, previous, out, effects, noted, own_index)
+                    self._remember_run(scope, data, begun, position, previous, out, effects, noted)
                 equal = 0
             if outcome is None and not tag & 0x10000:
                 outcome = self._worked(scope, data, tag, stated, position, value, stop, length)
@@ -286,15 +300,16 @@ class Walk:
                 )
             position, previous = stop, tag
         if equal >= _SHORTEST_RUN:
-            self._remember_run(scope, data, begun, position, previous, out, effects, noted, own_index)
+            self._remember_run(scope, data, begun, position, previous, out, effects, noted)
         out += [encoded_element for _tag, encoded_element in own[own_index:]]
+        effects += [_changed(tag) for tag, block in blocks.items() if not block.is_kept]
         return out, effects, position
 
     def _remember_run(
         self, scope: Scope, data: bytes, begun: tuple, position: int, last_tag: int, out: list[bytes],
-        effects: list[Effect], noted: dict[int, bytes], own_index: int,
+        effects: list[Effect], noted: dict[int, bytes],
     ) -> None:  # fmt: skip
-        first_tag, start, first_out, first_effect, _own = begun
+        first_tag, start, first_out, first_effect = begun
         encoded_run = data[start:position]
         scope.runs[first_tag] = Run(
             encoded=encoded_run,
@@ -302,7 +317,6 @@ class Walk:
             effect=merged(effects[first_effect:]),
             noted={tag: value for tag, value in noted.items() if first_tag <= tag <= last_tag},
             last_tag=last_tag,
-            own_index=own_index,
             count=len(out) - first_out,
         )
         self.context.remembered += 2 * len(encoded_run) + 1000
@@ -313,7 +327,7 @@ class Walk:
         effects: list[Effect] = []
         memo, implicit, previous = scope.memo, self.implicit, -1
         drops_private = not self.profile.keeps_private
-        blocks: dict[tuple[int, int], list] = {}
+        blocks: dict[int, _Block] = {}
         while position < end:
             tag, stated, length, value = header_at(data, position, end, implicit)
             if tag <= previous:
@@ -324,7 +338,7 @@ class Walk:
             self.count += 1
             if tag & 0x10000:
                 if drops_private:
-                    self.private_removed.add(tag)
+                    effects.append(_changed(tag))
                 else:
                     extent = (position, value, stop)
                     self._private(scope, tag, stated, data, extent, length == UNDEFINED, blocks, out, effects)
@@ -341,6 +355,7 @@ class Walk:
             position, previous = stop, tag
         if self.count > MOST_ELEMENTS:
             raise Refused("TOO_MANY_ELEMENTS")
+        effects += [_changed(tag) for tag, block in blocks.items() if not block.is_kept]
         return out, effects
 
     def _worked(
@@ -683,39 +698,45 @@ class Walk:
 
     def _private(
         self, scope: Scope, tag: int, stated: bytes, data: bytes, extent: tuple[int, int, int], undefined: bool,
-        blocks: dict[tuple[int, int], list], out: list[bytes], effects: list[Effect],
+        blocks: dict[int, "_Block"], out: list[bytes], effects: list[Effect],
     ) -> None:  # fmt: skip
         """A private element of a profile that keeps some: by its creator, and with it. extent: where the element, its
-        value, and what follows begin. blocks: (group, block) -> [creator, place in out, the creator's element]."""
+        value, and what follows begin. blocks: those of this data set so far, by the tag of their creators."""
         group, number = tag >> 16, tag & 0xFFFF
         position, value, stop = extent
-        self.private_removed.add(tag)
         if 0x10 <= number <= 0xFF:
             name = data[value:stop].strip(b" \0")
-            if name.isascii() and len(name) <= 64:
-                blocks[group, number] = [name.decode("ascii"), len(out), encode(tag, "LO", name)]
+            if name.isascii() and len(name) <= _LONGEST_CREATOR:
+                blocks[tag] = _Block(name.decode("ascii"), len(out), encode(tag, "LO", name))
                 out.append(b"")
+            else:
+                effects.append(_changed(tag))
             return
-        block = blocks.get((group, number >> 8))
-        allowed = self.profile.private_vr(block[0], group, number & 0xFF) if block else None
-        if allowed is None:
+        block = blocks.get(group << 16 | number >> 8)
+        allowed = self.profile.private_vr(block.creator, group, number & 0xFF) if block else None
+        encoded_element, effect = b"", None
+        if allowed is not None:
+            vr = self._private_vr(stated, allowed, undefined)
+            if not allowed or vr in allowed.split(" or "):
+                element = Element(tag, vr, position, value, stop - 8 if undefined else stop, stop, undefined)
+                encoded_element, effect = self._kept_private(scope, element, data)
+        if not encoded_element:
+            effects.append(_changed(tag))
             return
+        if effect is not None:
+            effects.append(replace(effect, marks=NO_MARKS))  # as the survey, which does not look there
+        if not block.is_kept:
+            self._gated(group << 16 | number >> 8, "LO", block.creator.encode())
+            block.is_kept, out[block.place] = True, block.encoded
+        out.append(encoded_element)
+
+    def _private_vr(self, stated: bytes, allowed: str, undefined: bool) -> str:
         vr = "UN" if self.implicit else ENCODED_VRS.get(stated, "")
         if not vr:
             raise BadInput("VR_UNKNOWN")
-        if vr == "UN":
-            vr = "SQ" if undefined else allowed.split(" or ")[-1] or "UN"
-        if allowed and vr not in allowed.split(" or "):
-            return
-        element = Element(tag, vr, position, value, stop - 8 if undefined else stop, stop, undefined)
-        encoded_element, effect = self._kept_private(scope, element, data)
-        if effect is not None:
-            effects.append(replace(effect, marks=NO_MARKS))  # as the survey, which does not look there
-        if not encoded_element:
-            return
-        out[block[1]] = block[2]
-        out.append(encoded_element)
-        self.private_removed -= {tag, group << 16 | number >> 8}
+        if vr != "UN":
+            return vr
+        return "SQ" if undefined else allowed.split(" or ")[-1] or "UN"
 
     def _kept_private(self, scope: Scope, element: Element, data: bytes) -> Outcome:
         """Dates and UIDs within private elements follow the profile, as everywhere."""
@@ -753,7 +774,7 @@ class Walk:
         return encode(element.tag, "UI", new.encode()), effect
 
 
-@cache
+@lru_cache(16384)
 def _changed(tag: int) -> Effect:
     return Effect(tags=frozenset({name_of(tag)}))
 

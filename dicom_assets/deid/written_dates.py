@@ -25,6 +25,7 @@ _MONTHS = (
 #: Names of months that mean nothing else in a text: these need no day or year beside them to make it a date.
 _TELLING = re.compile(r"mar|may|mai|mag|mars|march|marz|gen|set|sept|sep|out|ago|ott|dic|mei|august")
 
+_DIGIT = re.compile("[0-9]")
 _NUMERIC = (  # written together, or with the same mark or a space between; a version or a UID has dots around it
     r"(?<![0-9.])(?P<compact>[0-9]{8})(?:[0-9]{2}|[0-9]{4}|[0-9]{6})?(?![0-9]|\.[0-9])"
     r"|(?<![0-9.])(?P<first>[0-9]{1,4})(?P<mark>\s?[-/._]\s?|\s)(?P<second>[0-9]{1,2})(?P=mark)"
@@ -48,6 +49,8 @@ def signs_of_short_date(year: int, month: int, day: int) -> list[str]:
 
 def without_dates(text: str, hole: str) -> str:
     """Each date, time of day, month with a year or a day, and year with an apostrophe is replaced by hole."""
+    if not _DIGIT.search(text):
+        return text
     text = _full().sub(lambda match: hole if _readings(match) else match[0], text)
     return _partial().sub(hole, text)
 

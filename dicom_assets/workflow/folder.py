@@ -5,32 +5,26 @@ names. So a run that is killed leaves no output under its name without its row, 
 ends as if nothing had happened.
 """
 
-import fcntl
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
-from ..errors import BadInput, Refused, RetryLater, from_os_error
-from ..storage.atomic import make_folder
+from ..errors import BadInput, RetryLater, from_os_error
 from ..storage.zones import RELEASED_FOLDER, RESTRICTED_FOLDER
 from .folder_journal import Journal, publish_tables
 from .folder_pool import FolderPool
 from .folder_worker import NOT_DICOM, FolderWorker, Row
+from .working_folder import working_folder
 
-UNFINISHED = ".unfinished"
-_LOCK = "lock"
 #: Most files that a process gets at once; fewer where there are few.
 _CHUNK = 32
-#: Seconds to wait for the processes of a run that was killed to end.
-_LOCK_SECONDS = 30
 _COMPARED = 1 << 20
 #: What is named in quarantine.csv and was not read.
 _NOT_READ = ("LINK_NOT_FOLLOWED", "NOT_A_FILE")
@@ -86,10 +80,10 @@ def deidentify_folder(
     started = time.monotonic()
     try:
         with ExitStack() as stack:
-            unfinished = stack.enter_context(_working_folder(target, RELEASED_FOLDER))
+            unfinished = stack.enter_context(working_folder(target, RELEASED_FOLDER))
             private = unfinished
             if mapping is not None:
-                private = stack.enter_context(_working_folder(mapping, RESTRICTED_FOLDER))
+                private = stack.enter_context(working_folder(mapping, RESTRICTED_FOLDER))
                 mapping.chmod(RESTRICTED_FOLDER)
             journal = stack.enter_context(Journal(private))
             root = _open_root(source, journal)
@@ -106,46 +100,6 @@ def deidentify_folder(
     except sqlite3.Error as error:
         full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
         raise RetryLater("DISK_FULL" if full else "FILE_OPERATION_FAILED") from None
-
-
-@contextmanager
-def _working_folder(parent: Path, mode: int) -> Iterator[Path]:
-    """An empty private folder in parent, which this process alone has; gone afterwards.
-
-    Raises Refused("FOLDER_BUSY") where another process has it for longer than a killed run's processes take to end."""
-    make_folder(parent, mode)
-    folder = parent / UNFINISHED
-    lock = _lock(folder)
-    try:
-        for leftover in folder.iterdir():
-            if leftover.is_dir() and not leftover.is_symlink():
-                shutil.rmtree(leftover)
-            elif leftover.name != _LOCK:
-                leftover.unlink()
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def _lock(folder: Path) -> int:
-    """Descriptor of the locked file in folder. Its holder removes it, so that what was locked may be there no more."""
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        with suppress(FileExistsError):
-            folder.mkdir(RESTRICTED_FOLDER)
-        with suppress(FileNotFoundError):
-            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(lock), (folder / _LOCK).stat()):
-                    return lock
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    os.close(lock)
-                    raise Refused("FOLDER_BUSY") from None
-                time.sleep(0.05)
-            os.close(lock)
 
 
 def _open_root(source: Path, journal: Journal) -> int:

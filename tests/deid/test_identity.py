@@ -147,10 +147,11 @@ def test_names_of_other_scripts_are_found_in_their_character_set():
 @pytest.mark.parametrize("path", get_charset_files("chr*.dcm"), ids=lambda path: Path(path).stem)
 def test_names_are_found_as_they_stand_in_a_file(path):
     ds = dcmread(path)
-    codecs = [codec for codec in ds._character_set if isinstance(codec, str)]
-    name = ds.PatientName if "PatientName" in ds else ds.RequestedProcedureCodeSequence[0].PatientName
-    someone = identity_of([(0x00100010, "PN", str(name))], codecs=codecs)
-    assert someone.found_in(bytes(name.original_string), "LO")
+    ds = ds if "PatientName" in ds else ds.RequestedProcedureCodeSequence[0]
+    charset = ds.original_character_set
+    codecs = [charset] if isinstance(charset, str) else charset
+    someone = identity_of([(0x00100010, "PN", str(ds.PatientName))], codecs=codecs)
+    assert someone.found_in(bytes(ds.PatientName.original_string), "LO")
 
 
 def test_glued_names_are_found():

@@ -23,6 +23,7 @@ from dicom_assets.deid.profile import load_profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
 from dicom_assets.errors import BadInput, DicomAssetsError
 from dicom_assets.workflow import folder as folder_module
+from dicom_assets.workflow import working_folder
 from dicom_assets.workflow.folder import FolderResult, check_places, deidentify_folder
 from dicom_assets.workflow.folder_journal import shown
 from tests.support.hand_deidentified import as_bytes, planted
@@ -387,9 +388,9 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_done(tmp_path: Path) 
 def test_a_second_run_in_the_same_place_waits_and_is_refused(
     tmp_path: Path, out: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_module, "_LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(working_folder, "_LOCK_SECONDS", 0.2)
     source = put(tmp_path / "in", studies(1))
-    with folder_module._working_folder(out[0], 0o750), pytest.raises(DicomAssetsError, match="FOLDER_BUSY"):
+    with working_folder.working_folder(out[0], 0o750), pytest.raises(DicomAssetsError, match="FOLDER_BUSY"):
         run(source, *out)
     run(source, *out)
 
