@@ -21,12 +21,13 @@ KINDS_OF_ANIMAL = re.compile(r"\bbreed\b|\(organism\)|projection \(")
 
 #: Names of persons, peoples and places that mean nothing else in a description of an image.
 NOT_HARMLESS = """
-albert alexander berger boak bob borg boyd brand brenner bruce burns california campbell carmine chang cooper dodd duke
-eriksen fleisch ford frank friend glenn goldstein grunwald hall handler hardi harper held hill hodges holland hull james
-janus jeanty kaye kennedy king law leo lutz magnus mason mayer meyer michel moran morrison nash nelson nyberg olsen osaka
-osborne page peer pittsburgh reid rich richardson robert sam schwartz sepp shepard shepherd sid simpson sinclair tokyo
-trout bauer bos hellman hoffman levine mercer muller robertson fitzpatrick ela pia mark wolf gault boothby bernthsen
-arbuckle hansmann kurtz merz naughton nottingham rheinberg jenner joslin lindblom massey victoria walker ward west williams wood wright york zobel
+albert alexander arbuckle bauer berger bernthsen boak bob boothby borg bos boyd brand brenner bruce burns california
+campbell carmine chang cooper dodd duke ela eriksen fitzpatrick fleisch ford frank friend gault glenn goldstein
+grunwald hall handler hansmann hardi harper held hellman hill hodges hoffman holland hull james janus jeanty jenner
+joslin kaye kennedy king kurtz law leo levine lindblom lutz magnus mark mason massey mayer mercer merz meyer michel
+moran morrison muller nash naughton nelson nottingham nyberg olsen osaka osborne page peer pia pittsburgh reid
+rheinberg rich richardson robert robertson sam schwartz sepp shepard shepherd sid simpson sinclair tokyo trout
+victoria walker ward west williams wolf wood wright york zobel
 african american asian australian caucasian californium hawaiian hispanic india indian latino
 january february march april june july august september october november december
 alaska berlin

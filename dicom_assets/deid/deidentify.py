@@ -231,6 +231,9 @@ class Deidentifier:
         return {tag: (text, self._uid_for(text)) for tag, text in olds.items()}
 
     def _uid_for(self, old: str) -> str:
+        """What is no UID is replaced whatever the profile says."""
+        if is_uid(old) and not self.profile.groups["regenerate_uids"]:
+            return old
         return self.key.uid(old, self.profile.uid_root)
 
     def _statements(self, sop_class: str, patient: str) -> dict[int, bytes]:
@@ -259,7 +262,7 @@ class Deidentifier:
         file = reader.file
         effect = done.effect
         uids = dict(effect.uids)
-        uids |= {old: new for old, new in context.missing.values() if is_uid(old)}
+        uids |= {old: new for old, new in context.missing.values() if is_uid(old) and old != new}
         if effect.mentions and not effect.mentions.isdisjoint(uids):
             raise Refused("IDENTIFIER_LEFT")
         study, series, instance = (

@@ -21,8 +21,8 @@ _LABELS = frozenset(
     "b te tr ti ww wl wc wu hu fov bval matrix tsl td ms us s x mm cm hz khz kv kvp mas ma sl im se".split()
 )
 _TITLES = frozenset(
-    "dr dres prof professor doctor mr mrs ms miss herr hr frau fr mme mlle monsieur madame dott dottssa sig sigra signor "
-    "signora sr sra srta senor senora mevr dhr pd priv doz doc".split()
+    "dr dres prof professor doctor mr mrs ms miss herr hr frau fr mme mlle monsieur madame dott dottssa sig sigra "
+    "signor signora sr sra srta senor senora mevr dhr pd priv doz doc".split()
 )
 _AFTER_TITLES = frozenset(
     "med rer nat dent habil univ hc phil van von der den de di da la le el zu ten ter bin ben".split()
@@ -128,8 +128,9 @@ def _has_label(line: Words, at: int) -> bool:
     return any(line.folds[other] in _LABELS for other in line.beside(at))
 
 
-def _is_eponym(line: Words, at: int) -> bool:
-    """`Baker's cyst`, `Stevens-Johnson syndrome`, `kyste de Baker`: before or, after a particle, behind what it names."""
+def _is_eponym(line: Words, at: int, more: int = 2) -> bool:
+    """`Baker's cyst`, `Stevens-Johnson syndrome`, `kyste de Baker`: before or, after a particle, behind what it names.
+    more: how many such names may follow."""
     nouns = lexicon().names[line.folds[at]]
     following = at + 1
     if following < len(line) and line.folds[following] == "s":
@@ -138,8 +139,8 @@ def _is_eponym(line: Words, at: int) -> bool:
         noun = line.folds[following]
         if noun in nouns:
             return True
-        if lexicon().names.get(noun) and "-" in line.marks[following]:
-            return _is_eponym(line, following)
+        if more and lexicon().names.get(noun) and "-" in line.marks[following]:
+            return _is_eponym(line, following, more - 1)
     if at and line.folds[at - 1] == "s":
         at -= 1
     if at and "-" in line.marks[at] and lexicon().names.get(line.folds[at - 1]):
@@ -148,8 +149,8 @@ def _is_eponym(line: Words, at: int) -> bool:
 
 
 def _drop_own_names(line: Words, identity: Identity) -> set[int]:
-    """Parts of names of the header, alone, joined, or cut in two; returns their places. What is clinical goes only beside
-    another part."""
+    """Parts of names of the header, alone, joined, or cut in two; returns their places. What is clinical goes only
+    beside another part."""
     parts, core = identity.parts, lexicon().core
     own, clinical = set(), set()
     for at, word in enumerate(line.words):
@@ -174,14 +175,14 @@ def _drop_after_titles(line: Words) -> None:
         if fold not in _TITLES:
             continue
         name = at + 1
-        while name < len(line) and line.folds[name] in _AFTER_TITLES | _TITLES:
+        while name < min(len(line), at + 6) and line.folds[name] in _AFTER_TITLES | _TITLES:
             name += 1
         if name < len(line) and _is_named(line, at, name):
             line.drop(at, *range(at, name), name, *_rest_of_name(line, name))
 
 
 def _is_named(line: Words, title: int, name: int) -> bool:
-    """`MR BRAIN` and `DR CHEST` are modalities; `Dr. Foot` is somebody, and so is whoever the lexicon takes for a name."""
+    """`MR BRAIN` and `DR CHEST` are modalities; `Dr. Foot` is somebody, and so is whom the lexicon takes for a name."""
     if any(mark not in " .\t" for mark in line.marks[name]) and line.marks[name] != HOLE:
         return False
     fold = line.folds[name]

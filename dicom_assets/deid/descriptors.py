@@ -1,9 +1,9 @@
 """Free text: what is clinical stays, what identifies goes (PS3.15 E.3.6 Clean Descriptors).
 
-In this order: this patient's own IDs; dates and what else identifies by its form, whoever it belongs to; then word by word
-an allow-list (descriptor_words): a word stays if the lexicon knows it and no title or name beside it speaks against it,
-a number if it has the form of a measurement, a count or the name of a technique. Numbers of up to four digits stay
-unless they may be a year: sequences, series, b-values and kernels need them, and alone they identify nobody.
+In this order: this patient's own IDs; dates and what else identifies by its form, whoever it belongs to; then word by
+word an allow-list (descriptor_words): a word stays if the lexicon knows it and no title or name beside it speaks
+against it, a number if it has the form of a measurement, a count or the name of a technique. Numbers of up to four
+digits stay unless they may be a year: sequences, series, b-values and kernels need them, and identify nobody alone.
 """
 
 import re
@@ -27,8 +27,8 @@ _LOOSE = ",;:."  # marks that a gap leaves standing behind the word before it
 
 
 def clean(text: str, identity: Identity) -> str:
-    """What may stay of a descriptor; empty where nothing harmless is left. Lines stay lines. Never longer than text, and
-    as it was where nothing had to go."""
+    """What may stay of a descriptor; empty where nothing harmless is left. Lines stay lines. Never longer than text; as
+    it was where nothing had to go."""
     parts = _LINES.split(_plain(text))
     lines = [_clean_line(line, identity) for line in parts]
     if lines == parts and parts == _LINES.split(text):
@@ -63,10 +63,9 @@ def _clean_line(line: str, identity: Identity) -> str:
     marked = without_dates(_without_own_ids(line, identity), HOLE)
     marked = without_identifying_forms(marked, HOLE)
     words = words_in(marked, identity)
-    if HOLE not in marked and all(words.kept):
-        cleaned = line if len(words) else ""
-    else:
-        cleaned = _joined(words)
+    if not any(words.kept):
+        return ""
+    cleaned = line if HOLE not in marked and all(words.kept) else _joined(words)
     return "" if _tells(cleaned, identity) else cleaned
 
 

@@ -12,7 +12,8 @@ _STREET = (
     r"(?:street|road|avenue|lane|drive|boulevard|crescent|terrace|square|highway|parkway|court|clinic road|"
     r"st\.?(?=\s*(?:,|$))|rd\.?(?=\s*(?:,|$))|ave\.?(?=\s*(?:,|$|\s))|blvd\.?|ln\.?(?=\s*(?:,|$))|hwy\.?)"
 )
-_CAPITAL = r"[A-ZÄÖÜÀ-Þ][\w.'’-]*"
+_DOMAIN = "(?:com|org|net|edu|gov|de|uk|fr|es|it|nl|ch|at|eu|us|info|local|lan|invalid)"
+_CAPITAL = r"[A-ZÄÖÜÀ-Þ][\w.'’-]{0,40}"
 _RECORD = (
     r"(?:mrn|mpi|pid|ssn|pat(?:ient)?s?[\s._-]*(?:id|no|nr|number)|acc(?:ession)?(?:[\s._-]*(?:no|nr|number|num))?|"
     r"(?:fall|auftrags?|patienten)[\s-]*(?:nr|nummer|id)|case[\s-]*(?:no|number)|chart(?:[\s-]*(?:no|number))?|"
@@ -20,10 +21,10 @@ _RECORD = (
 )
 
 _FORMS = (
-    r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)*|[\w.+%-]+\s?@\s?[\w-]+(?:\.[\w-]+)+",  # e-mail
-    r"\b[a-z][a-z0-9+.-]*://\S+",  # URL
+    r"(?<![\w.+%-])[\w.+%-]{1,64}(?:@[\w-]+(?:\.[\w-]+)*|\s?@\s?[\w-]+(?:\.[\w-]+)+)",  # e-mail
+    r"\b[a-z][a-z0-9+.-]{0,20}://\S+",  # URL
     r"\bwww\.\S+",
-    r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|de|uk|fr|es|it|nl|ch|at|eu|us|info|local|lan|invalid)\b(?:[/:]\S*)?",
+    rf"(?<![\w.-])[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,6}}\.{_DOMAIN}\b(?:[/:]\S*)?",
     r"\b[a-z]:[\\/]\S+|\\\\\w\S+|(?<![\w.])/(?:home|users|mnt|data|var|tmp)/\S+",  # paths
     r"(?<![\w.])[0-9]{1,3}(?:\.[0-9]+){3,}(?![\w])",  # IP address, UID
     r"(?<![\w:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:])",  # MAC address
@@ -37,13 +38,16 @@ _FORMS = (
     r"(?<![\w.,/])\(?[2-9][0-9]{2}\)?[ .-]{1,2}[0-9]{3}[ .-][0-9]{4}(?![\w]|[.,][0-9])",
     r"(?<![\w.,/])[2-9][0-9]{2}-[0-9]{4}(?![\w]|[.,][0-9])",
     rf"\b[0-9]{{1,5}}[a-z]?,?\s+(?:{_CAPITAL}\s+){{1,3}}{_STREET}",  # addresses
-    rf"(?-i:\b{_CAPITAL}(?:str(?:aße|asse|\.)|[Ss]traße|weg|gasse|allee|platz|ring|ufer|damm|straat|laan))\s*[0-9]+\s?[a-z]?\b",
-    rf"\b[0-9]{{1,4}}(?:\s?(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|place|chemin|allée|impasse|quai)\s+(?:(?:de|du|des|la|le|l')\s*)*(?-i:{_CAPITAL})",
-    rf"\b(?:calle|avenida|plaza|paseo|rua|via|viale|piazza|corso)\s+(?:(?:de|del|di|da|do|la|el)\s+)*(?-i:{_CAPITAL})(?:\s+(?-i:{_CAPITAL}))*,?\s*[0-9]+",
+    rf"(?-i:\b{_CAPITAL}(?:str(?:aße|asse|\.)|[Ss]traße|weg|gasse|allee|platz|ring|ufer|damm|straat|laan))"
+    r"\s*[0-9]+\s?[a-z]?\b",
+    rf"\b[0-9]{{1,4}}(?:\s?(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|place|chemin|allée|impasse|quai)\s+"
+    rf"(?:(?:de|du|des|la|le|l')\s*)*(?-i:{_CAPITAL})",
+    rf"\b(?:calle|avenida|plaza|paseo|rua|via|viale|piazza|corso)\s+(?:(?:de|del|di|da|do|la|el)\s+)*"
+    rf"(?-i:{_CAPITAL})(?:\s+(?-i:{_CAPITAL}))*,?\s*[0-9]+",
     r"\b(?:p\.?\s?o\.?\s?box|postfach|bp|apartado)\s*[0-9]+",
     r"(?-i:\b[A-Z]{1,2}[0-9][A-Z0-9]? (?![23]D)[0-9][A-Z]{2}\b)",  # post codes of the UK
     r"(?-i:\b[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9]\b)",  # and of Canada
-    r"(?-i:,?\s*\b[A-Z]{2}\s+[0-9]{5}(?:-[0-9]{4})?\b)",  # state and ZIP code
+    r"(?-i:,?\s?\b[A-Z]{2}\s{1,3}[0-9]{5}(?:-[0-9]{4})?\b)",  # state and ZIP code
     rf"(?<![\w.,]){_OLD}[\s-]*(?:{_UNIT}(?:[\s-]*old)?|jährige?r?|jaehrige?r?)\b",  # ages over 89
     rf"\b(?:aged?|alter|âge|edad|età)\s*[:=]?\s*{_OLD}(?![\w.,])",
     r"\b(?:dob|d\.o\.b\.?|born|geb\.?|geboren|né|née|birth\s?date)\b[\s:.]*(?:in\s+)?(?:[0-9]{1,4}\b)?",

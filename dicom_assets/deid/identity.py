@@ -35,7 +35,7 @@ class Identity:
     words: parts of names and IDs, found as whole words. phrases: several words in this order. inner: found anywhere.
     numbers: IDs of digits only. whole_values: IDs that count only as a whole value. encoded: names beyond ASCII, as
     bytes. dates: (year, month, day). parts: each part of a name, folded text: what descriptors.clean takes out.
-    contacts: those of words and phrases that are addresses. codecs: Python's names of the character sets of the instance."""
+    contacts: those of words and phrases that are addresses. codecs: Python's names of the character sets."""
 
     words: frozenset[bytes] = frozenset()
     phrases: frozenset[bytes] = frozenset()
@@ -117,9 +117,9 @@ class Identity:
 def identity_of(
     values: Iterable[tuple[int, str, str]], extra: Iterable[str] = (), codecs: Iterable[str] = ()
 ) -> Identity:
-    """values: (tag, VR, decoded text with `\\` between values) of all elements of one instance that may identify, at any
-    depth: those of IDENTIFYING and IDENTIFYING_VRS; others are passed over. extra: more values of this patient, as from
-    the cohort: IDs, or names written with `^`. codecs: Python's names of the instance's character sets."""
+    """values: (tag, VR, decoded text with `\\` between values) of all elements of one instance, at any depth, that
+    may identify: those of IDENTIFYING and IDENTIFYING_VRS; others are passed over. extra: more values of this patient,
+    as from the cohort: IDs, or names written with `^`. codecs: Python's names of the instance's character sets."""
     codecs = tuple(dict.fromkeys(codecs))
     terms = Terms(codecs)
     for tag, vr, text in dict.fromkeys(values):

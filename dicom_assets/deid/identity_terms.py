@@ -51,10 +51,10 @@ SHORT_WORD = 4  # letters: a shorter part of a name does not count alone
 LONG = 7  # characters: found inside other words too
 #: Words that stand for nobody where somebody is named, titles, and particles of names.
 NOBODY = frozenset(
-    "anonymous anonymized anonymised anon unknown none null nobody noname name nopatientid noid removed deleted test demo "
-    "patient doctor physician operator staff tech technologist radiologist unspecified undefined na xx xxx xxxx "
-    "dr prof med mr mrs ms md phd jr sr ii iii de del den der des di do da dos das du la le los van von zu zum zur ten ter "
-    "el al bin ibn y und e of the".split()
+    "anonymous anonymized anonymised anon unknown none null nobody noname name nopatientid noid removed deleted test "
+    "demo patient doctor physician operator staff tech technologist radiologist unspecified undefined na xx xxx xxxx "
+    "dr prof med mr mrs ms md phd jr sr ii iii de del den der des di do da dos das du la le los van von zu zum zur ten "
+    "ter el al bin ibn y und e of the".split()
 )
 _DUMMY_DATES = frozenset({(1900, 1, 1), (1, 1, 1), (9999, 12, 31)})
 _ESCAPES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")

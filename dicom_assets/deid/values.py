@@ -11,6 +11,13 @@ _SETS = frozenset(
     ISO_2022_IR_100 ISO_2022_IR_101 ISO_2022_IR_109 ISO_2022_IR_110 ISO_2022_IR_126 ISO_2022_IR_127 ISO_2022_IR_138
     ISO_2022_IR_144 ISO_2022_IR_148 ISO_2022_IR_149 ISO_2022_IR_159 ISO_2022_IR_166 ISO_2022_IR_203""".split()
 )
+#: Sets without escape sequences, in Python's words; the others are pydicom's business
+_CODECS = {
+    b"ISO_IR 6": "ascii", b"ISO_IR 13": "shift_jis", b"ISO_IR 100": "latin-1", b"ISO_IR 101": "iso8859-2",
+    b"ISO_IR 109": "iso8859-3", b"ISO_IR 110": "iso8859-4", b"ISO_IR 126": "iso8859-7", b"ISO_IR 127": "iso8859-6",
+    b"ISO_IR 138": "iso8859-8", b"ISO_IR 144": "iso8859-5", b"ISO_IR 148": "iso8859-9", b"ISO_IR 166": "iso8859-11",
+    b"ISO_IR 192": "utf-8", b"ISO_IR 203": "iso8859-15", b"GB18030": "gb18030", b"GBK": "gbk",
+}  # fmt: skip
 #: What others write, less everything but letters and digits -> the defined term of PS3.3 C.12.1.1.2
 _SPELLINGS = {re.sub("[^A-Z0-9]", "", name): name for name in _SETS} | {
     "UTF8": "ISO_IR_192", "LATIN1": "ISO_IR_100", "ISO88591": "ISO_IR_100", "IR100": "ISO_IR_100",
@@ -41,19 +48,23 @@ def decoded(value: bytes, vr: str, charset: bytes | None) -> str | None:
         return value.decode("ascii")
     if not charset:
         return None
+    if charset in _CODECS:
+        with contextlib.suppress(UnicodeDecodeError):
+            return None if _ESCAPE in value else value.decode(_CODECS[charset])
+        return None
     from pydicom.charset import convert_encodings, decode_bytes
 
     with contextlib.suppress(LookupError, ValueError, UserWarning), warnings.catch_warnings():
         warnings.simplefilter("error")
         encodings = convert_encodings(charset.decode("ascii").split("\\"))
-        if len(encodings) == 1 and _ESCAPE not in value:
-            return value.decode(encodings[0], "strict")
         return decode_bytes(value, encodings, _DELIMITERS.get(vr, {"\\"}))
     return None
 
 
 def codecs(charset: bytes) -> tuple[str, ...]:
     """Python's names of its parts; empty where it is not known."""
+    if charset in _CODECS or not charset:
+        return (_CODECS[charset],) if charset else ()
     from pydicom.charset import convert_encodings
 
     with contextlib.suppress(LookupError, ValueError, UserWarning), warnings.catch_warnings():
@@ -66,6 +77,8 @@ def encoded(text: str, charset: bytes | None) -> bytes:
     """Characters that the set does not have are left out."""
     if text.isascii():
         return text.encode("ascii")
+    if charset in _CODECS:
+        return text.encode(_CODECS[charset], "ignore")
     from pydicom.charset import convert_encodings, encode_string
 
     with contextlib.suppress(LookupError, ValueError, UserWarning), warnings.catch_warnings():

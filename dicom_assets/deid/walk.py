@@ -50,7 +50,7 @@ PLACING_UIDS = (0x0020000D, 0x0020000E, 0x00080018)  # study, series, instance
 _PIXEL_REPRESENTATION = 0x00280103
 _SWITCHES = frozenset({CHARACTER_SET, _PIXEL_REPRESENTATION})  #: they decide over the elements behind them
 _CODE_VALUE, _CODING_SCHEME = 0x00080100, 0x00080102
-_VALUE_TYPE, _CONCEPT_NAME = 0x0040A040, 0x0040A043
+_VALUE_TYPE, _CONCEPT_NAME, _CONTENT_SEQUENCE = 0x0040A040, 0x0040A043, 0x0040A730
 #: Sequences whose codes name a person or a place: their codes are replaced, not kept.
 _IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
 _CODE_VRS = frozenset({"LO", "SH", "UC", "UR"})
@@ -210,6 +210,7 @@ class Walk:
         self.profile = context.profile
         self.private_removed: set[int] = set()
         self._regions: dict[int, bool] = {}  # overlay groups that are kept
+        self._end = 0  # of the top level
         self.count = 0
 
     # the loops
@@ -225,6 +226,7 @@ class Walk:
         out: list[bytes] = []
         effects: list[Effect] = []
         scope, implicit, limit, previous = self.context.root, self.implicit, len(data), behind
+        self._end = end
         own, own_index = (self.context.own if behind < 0 else ()), 0
         drops_private = not self.profile.keeps_private
         blocks: dict[int, _Block] = {}
@@ -644,6 +646,8 @@ class Walk:
                 content.append(b"".join(out))
         finally:
             self.implicit = implicit
+        if effects and not content and element.tag == _CONTENT_SEQUENCE:
+            return b"", merged(effects)  # Type 1C: not without items
         return encode_sequence(element.tag, content), merged(effects)
 
     def _concept(self, data: bytes, start: int, stop: int, depth: int) -> tuple[str, str, str]:
@@ -678,23 +682,31 @@ class Walk:
         if group not in self._regions:
             found: dict[int, bytes] = {}
             length, position = 0, element.start
-            while position + 8 <= len(data):
-                part = element_at(data, position, len(data), self.implicit)
-                if part.tag >> 16 != group:
-                    break
+            while (part := self._of_group(group, data, position)) is not None:
                 found[part.tag & 0xFFFF] = data[part.value : part.value_stop][:16]
                 length = part.value_stop - part.value if part.tag & 0xFFFF == _OVERLAY_DATA else length
                 position = part.stop
             frames = found.get(0x0015, b"1").strip(b" \0")
-            if not frames.isdigit():
-                frames = b"0"
-            bits = int(frames)
+            bits = int(frames) if frames.isdigit() else 0
             for number in (0x0010, 0x0011):
                 bits *= int.from_bytes(found.get(number, b"")[:2], "little")
             size = (bits + 7) // 8
             is_region = found.get(_OVERLAY_TYPE, b"").strip(b" \0") == b"R"
             self._regions[group] = is_region and bits > 0 and length == size + size % 2
         return self._regions[group]
+
+    def _of_group(self, group: int, data: bytes, position: int) -> Element | None:
+        """The top level's next element, if it is of this group. Raises MoreNeeded where that was not read yet."""
+        try:
+            if header_at(data, position, len(data), self.implicit)[0] >> 16 != group:
+                return None
+            return element_at(data, position, len(data), self.implicit)
+        except BadInput:
+            if len(data) < self._end:
+                raise MoreNeeded from None
+            if position >= self._end:
+                return None
+            raise
 
     def _private(
         self, scope: Scope, tag: int, stated: bytes, data: bytes, extent: tuple[int, int, int], undefined: bool,

@@ -61,7 +61,8 @@ def _full() -> re.Pattern[str]:
     day = r"[0-9]{1,2}(?:st|nd|rd|th|er|º)?"
     gap = r"(?:[\s.,/_-]|\bde\b|\bof\b){0,6}"
     return re.compile(
-        rf"{_NUMERIC}|(?<![0-9.])(?P<day>{day}){gap}(?P<month>{month}){gap}['’]?(?P<year>[0-9]{{4}}|[0-9]{{2}})(?![0-9])"
+        rf"{_NUMERIC}"
+        rf"|(?<![0-9.])(?P<day>{day}){gap}(?P<month>{month}){gap}['’]?(?P<year>[0-9]{{4}}|[0-9]{{2}})(?![0-9])"
         rf"|(?<![^\W\d_])(?P<month2>{month}){gap}(?P<day2>{day})(?:\s*[,.]\s*|[\s/_-]+)['’]?"
         rf"(?P<year2>[0-9]{{4}}|[0-9]{{2}}(?=\s|$|[,;.)]))(?![0-9])"
         rf"|(?<![0-9])(?P<year3>[0-9]{{4}}){gap}(?P<month3>{month}){gap}(?P<day3>{day})(?![0-9])",

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def test_cleaning_twice_changes_nothing_more_and_never_makes_longer(text):
 
 
 NAMES = ["Vandermolen^Isidora", "Young^Rose", "Crohn^Ada", "Müller-Lüdenscheidt^Jürgen", "O'Brien^Zoe", "Ng^Li",
-    "van der Berg^Anneke", "Brown^May", "Baker^Amber", "Stone^Marilyn", "Hart^Ray", "Siemens^Vida", "Philips^Iris"]  # fmt: skip
+    "van der Berg^Anneke", "Brown^May", "Baker^Amber", "Stone^Marilyn", "Hart^Ray", "Siemens^Vida",
+    "Philips^Iris"]  # fmt: skip
 FRAMES = [
     "{}", "CT {} Chest", "{} knee", "knee {}", "t1_{}_sag", "({}) brain", "{}: T2", "for {}, follow-up", "{}'s knee",
     "{}01 knee", "knee/{}/T2", "brain.{}.flair", "Dr. {}", "seen by {} today", "{}-Thorax", "[{}]", "2 {} 3",
@@ -75,8 +77,9 @@ def test_no_part_of_a_name_survives_in_any_spelling(name):
 
 def test_random_texts_with_names_in_them_pass_the_last_gate():
     source = random.Random(7)
-    pieces = ["CT", "Chest", "Vandermolen", "ISIDORA", "0012345", "23.08.1961", "acc-778812", "Hollenbeck", "knee", "\n",
-        "(", ")", "_", "^", "-", "3 mm", "L4/5", "Dr.", "98765 Nirgendheim", "Aug 23, 1961", "J.", "t1_", "Isi", "dora"]  # fmt: skip
+    pieces = ["CT", "Chest", "Vandermolen", "ISIDORA", "0012345", "23.08.1961", "acc-778812", "Hollenbeck", "knee",
+        "\n", "(", ")", "_", "^", "-", "3 mm", "L4/5", "Dr.", "98765 Nirgendheim", "Aug 23, 1961", "J.", "t1_",
+        "Isi", "dora"]  # fmt: skip
     for _ in range(1500):
         text = source.choice(["", " "]).join(source.choices(pieces, k=source.randint(1, 9)))
         cleaned = clean(text, PATIENT)
@@ -113,3 +116,18 @@ def test_the_lexicon_holds_no_common_name_as_a_plain_word():
         assert name not in known.words or known.names.get(name), name
     assert {"may", "brown", "white", "baker"} <= known.names.keys()
     assert all(word.isascii() and word.isalnum() and word == word.lower() for word in known.words)
+
+
+HOSTILE = [
+    "1" * 9999, "1 " * 5000, "0-" * 5000, "A." * 5000, "a." * 5000 + "@", "aa@" * 3000, " " * 9999 + "1", "Dr " * 3000,
+    "baker-" * 2000, "1 rue de la " * 900, "acc no # " * 1100, "+1 - " * 2000, "5 jan " * 1600, "(" * 9999,
+    "a\0b " * 2500, "aB" * 5000, "Aa" * 5000 + "weg", "a+" * 5000 + "://x", "1 . . , . jan" * 700, "\n" * 9999,
+    "山" * 9999,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text[:8]))
+def test_no_text_takes_long(text):
+    start = time.perf_counter()
+    clean(text, PATIENT)
+    assert time.perf_counter() - start < 2

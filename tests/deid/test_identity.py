@@ -1,4 +1,4 @@
-"""Whatever way a value of the patient is written in an output the last gate finds it; what only looks like it passes."""
+"""Whatever way a value of the patient is written in an output, the last gate finds it; what only looks so passes."""
 
 import time
 from pathlib import Path
@@ -108,7 +108,9 @@ def test_a_short_id_counts_as_a_whole_value_of_a_text_only():
     assert not someone.found_in(b"level A12 left", "LO") and not someone.found_in(b"A12", "CS")
 
 
-@pytest.mark.parametrize("name", ["Anonymous^Patient", "UNKNOWN", "NONE", "Test^Demo", "^", "", "Dr^", "X^Y", "CT^HEAD"])
+@pytest.mark.parametrize(
+    "name", ["Anonymous^Patient", "UNKNOWN", "NONE", "Test^Demo", "^", "", "Dr^", "X^Y", "CT^HEAD"]
+)
 def test_placeholders_are_nobody(name):
     someone = identity_of([(0x00100010, "PN", name), (0x00100020, "LO", "NOID"), (0x00100030, "DA", "19000101")])
     for text in (name, "anonymous patient", "unknown", "noid", "19000101", "CT Head", "Dr"):
