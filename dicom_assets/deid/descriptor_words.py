@@ -71,7 +71,7 @@ def words_in(line: str, identity: Identity) -> Words:
     for at, fold in enumerate(line.folds):
         if fold.isdigit() and len(fold) == 4 and "1900" <= fold < "2100":
             line.kept[at] = _has_label(line, at)
-        elif line.kept[at] and fold in lexicon().names and lexicon().names[fold]:
+        elif line.kept[at] and lexicon().names.get(fold):
             line.kept[at] = _is_eponym(line, at)
     own = _drop_own_names(line, identity)
     _drop_after_titles(line)
@@ -106,10 +106,11 @@ def _by_itself(word: str) -> bool:
 
 def _is_known(fold: str) -> bool:
     """Also the plural of what is clinical; single letters are judged by their neighbours."""
-    words = lexicon().words
+    known = lexicon()
     if len(fold) == 1:
         return fold.isascii()
-    return fold in words or (fold[-1] == "s" and len(fold) > 4 and fold[:-1] in words - lexicon().names.keys())
+    one = fold[:-1] if fold[-1] == "s" and len(fold) > 4 else ""
+    return fold in known.words or (one in known.words and one not in known.names)
 
 
 def _is_plain(fold: str) -> bool:
@@ -163,9 +164,7 @@ def _drop_own_names(line: Words, identity: Identity) -> set[int]:
             if at + count <= len(line) and "".join(line.folds[at : at + count]) in parts:
                 own.update(places)
     own |= {at for at in clinical if any(other in own | clinical for other in line.beside(at))}
-    own |= {
-        at + 1 for at in own if at + 1 < len(line) and line.folds[at + 1] == "s" and line.marks[at + 1] in ("'", "’")
-    }
+    own |= {at + 1 for at in own if line.folds[at + 1 : at + 2] == ["s"] and line.marks[at + 1] in ("'", "’")}
     line.drop(*own)
     return own
 

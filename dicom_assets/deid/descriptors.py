@@ -23,6 +23,7 @@ _UNITS = "²³¹µº"  # compatible characters that are usual as they are
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _BRACKETS = frozenset("()[]{}")
 _TIGHT = frozenset("_-/^+.*:")  # marks that join words without a space
+_EDGES = " ,;:/&=|^_*#@-"
 _LOOSE = ",;:."  # marks that a gap leaves standing behind the word before it
 
 
@@ -92,23 +93,14 @@ def _own_ids(identity: Identity) -> re.Pattern[str] | None:
 def _joined(line: Words) -> str:
     """The words that stay, so that nothing tells what was between them."""
     text, first, is_gap = "", "", False
-    for at, word in enumerate(line.words):
-        before, _, after = line.marks[at].partition(HOLE)
-        after = after.rpartition(HOLE)[2]
-        is_hole = HOLE in line.marks[at]
+    for word, mark, kept in zip([*line.words, ""], line.marks, [*line.kept, True], strict=True):
         if not is_gap:
-            first = before
-        is_gap = is_gap or is_hole
-        if not line.kept[at]:
-            is_gap = True
-            continue
-        text += (_bridge(first, after if is_hole else before) if is_gap else before) + word
-        is_gap = False
-    end = line.marks[-1]
-    text += (
-        _bridge(first if is_gap else end.partition(HOLE)[0], end.rpartition(HOLE)[2]) if is_gap or HOLE in end else end
-    )
-    return _balanced(_SPACES.sub(" ", text)).strip(" ,;:/&=|^_*#@-").strip()
+            first = mark.partition(HOLE)[0]
+        is_gap = is_gap or HOLE in mark
+        if kept:
+            text += (_bridge(first, mark.rpartition(HOLE)[2]) if is_gap else mark) + word
+        is_gap = not kept
+    return _balanced(_SPACES.sub(" ", text)).strip(_EDGES)
 
 
 def _bridge(first: str, last: str) -> str:

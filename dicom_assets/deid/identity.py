@@ -107,7 +107,11 @@ class Identity:
         if any(len(word) >= shortest and _is_word_in(word, text) for word in self.words):
             return True
         spaced = b" %b " % b" ".join(text.split())
-        return any(len(phrase) >= shortest and b" %b " % phrase in spaced for phrase in self.phrases)
+        return any(
+            b" %b " % phrase in spaced
+            for phrase in self.phrases
+            if is_text or (len(phrase) >= shortest and not phrase.replace(b" ", b"").isdigit())
+        )
 
     def _decoded(self, value: bytes) -> list[str]:
         texts = [value.decode(codec, "replace") for codec in dict.fromkeys((*self.codecs, "utf-8", "latin-1"))]

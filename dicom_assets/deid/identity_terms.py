@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import product
 
 from .lexicon import lexicon, spellings
 from .written_dates import Date
@@ -170,11 +172,10 @@ class Terms:
         for text in texts:
             if text.isascii() or len(text) < 2:
                 continue
-            for written in {text, text.upper(), text.lower(), text.title()}:
-                for codec in self.codecs:
-                    for run in _ESCAPES.split(written.encode(codec, "ignore")):
-                        if len(run) >= 4 and not (run.isascii() and len(run) < LONG and codec == "latin-1"):
-                            self.encoded.add(run)
+            for written, codec in product({text, text.upper(), text.lower(), text.title()}, self.codecs):
+                with suppress(UnicodeEncodeError):
+                    runs = _ESCAPES.split(written.encode(codec))
+                    self.encoded.update(run for run in runs if len(run) >= SHORT_WORD)
 
 
 def _all_spellings(component: str, group: str) -> tuple[str, ...]:

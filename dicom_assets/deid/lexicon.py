@@ -31,8 +31,10 @@ class Lexicon:
 
 @cache
 def lexicon() -> Lexicon:
-    own = _lines("lexicon_own.txt")
-    core = frozenset(_ascii(own).split()) | frozenset(_ascii(own.translate(_GERMAN)).split())
+    own = _lines("lexicon_own.txt").split()
+    accented = " ".join(word for word in own if not word.isascii())
+    plain = (word for word in own if word.isascii())
+    core = frozenset([*plain, *_ascii(accented).split(), *_ascii(accented.translate(_GERMAN)).split()])
     names: dict[str, frozenset[str]] = {}
     for line in _lines("lexicon_names.txt").split("\n"):
         left, _, right = line.partition(":")
@@ -64,7 +66,7 @@ def words_of(text: str) -> list[str]:
 
 def _lines(name: str) -> str:
     """A list without its comments, in lower case."""
-    return re.sub("(?m)^#.*\n", "", bytes_of(name).decode()).lower()
+    return "\n".join(line for line in bytes_of(name).decode().lower().splitlines() if not line.startswith("#"))
 
 
 def _ascii(text: str) -> str:

@@ -17,6 +17,7 @@ from .dates import capped_age, shifted, year_only
 from .dictionary import is_well_known_uid, name_of, vm_of, vr_of
 from .elements import (
     DEEPEST,
+    ENCODED_LONG_VRS,
     ENCODED_VRS,
     LONG_VRS,
     MOST_ELEMENTS,
@@ -30,7 +31,10 @@ from .elements import (
     encode,
     encode_sequence,
     header_at,
+    implicit_header,
     items,
+    long_length,
+    short_header,
 )
 from .fits import TEXT_VRS, checker, has_form
 from .identity import Identity, identity_of
@@ -40,7 +44,7 @@ from .structured_reports import CONTENT_SEQUENCES, VALUE_OF
 from .survey import CHARACTER_SET, NO_MARKS, NOTED, Mark, Surveyor, end_of, mark, may_identify
 from .values import character_set, decoded, encoded, uids_in
 
-_SHORTEST_RUN = 3  #: elements
+_SHORTEST_RUN = 2  #: elements
 _LONGEST_REMEMBERED = 4096  #: bytes of an element that is remembered
 _MOST_REMEMBERED = 24 << 20  #: bytes of all that is remembered; then it is forgotten
 
@@ -192,6 +196,19 @@ class Scope:
         return self._scopes[key]
 
 
+class _Known(NamedTuple):
+    """An element of the top level whose outcome was remembered: its extent, its place in the output, and how many
+    effects there were before and with it."""
+
+    scope: Scope
+    tag: int
+    start: int
+    stop: int
+    place: int
+    effects: int
+    effects_behind: int
+
+
 @dataclass(slots=True)
 class _Block:
     """A block of private elements (PS3.5 7.8.1): its creator, as an element, and that element's place in the output."""
@@ -230,8 +247,7 @@ class Walk:
         own, own_index = (self.context.own if behind < 0 else ()), 0
         drops_private = not self.profile.keeps_private
         blocks: dict[int, _Block] = {}
-        begun = None  # of the elements just walked that may become a run: tag, position, places in out and effects
-        equal = 0
+        known: list[_Known] = []
         while position < end:
             if position + 12 > limit:
                 if limit < end:
@@ -249,18 +265,14 @@ class Walk:
                 break
             if tag in PIXEL_TAGS:
                 break
-            if own_index < len(own) and tag >= own[own_index][0]:
-                if equal >= _SHORTEST_RUN:
-                    self._remember_run(scope, data, begun, position, previous, out, effects, noted)
-                equal = 0
-                while own_index < len(own) and tag >= own[own_index][0]:
-                    out.append(own[own_index][1])
-                    own_index += 1
+            while own_index < len(own) and tag >= own[own_index][0]:
+                out.append(own[own_index][1])
+                own_index += 1
+            if tag & 0x10000 and drops_private:
+                position, previous = self._skip_private(data, position, limit, end, previous)
+                continue
             run = scope.runs.get(tag)
             if run is not None and data.startswith(run.encoded, position):
-                if equal >= _SHORTEST_RUN:
-                    self._remember_run(scope, data, begun, position, previous, out, effects, noted)
-                equal = 0
                 out.append(run.out)
                 if run.effect is not None:
                     effects.append(run.effect)
@@ -273,39 +285,83 @@ class Walk:
             if stop > limit:
                 stop = end_of(data, position, limit, end, length, value, implicit, 0)
             self.count += 1
-            outcome = None
-            if not tag & 0x10000:
-                if tag in NOTED:
-                    noted[tag] = data[value:stop]
-                outcome = scope.memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
-            if outcome is not None and tag not in _SWITCHES:
-                if not equal:
-                    begun = (tag, position, len(out), len(effects))
-                equal += 1
-            else:
-                if equal >= _SHORTEST_RUN:
-                    self._remember_run(scope, data, begun, position, previous, out, effects, noted)
-                equal = 0
-            if outcome is None and not tag & 0x10000:
+            if tag & 0x10000:
+                extent = (position, value, stop)
+                self._private(scope, tag, stated, data, extent, length == UNDEFINED, blocks, out, effects)
+                position, previous = stop, tag
+                continue
+            if tag in NOTED:
+                noted[tag] = data[value:stop]
+            outcome = scope.memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
+            if outcome is None:
                 outcome = self._worked(scope, data, tag, stated, position, value, stop, length)
-            if outcome is not None:
-                out.append(outcome[0])
-                if outcome[1] is not None:
-                    effects.append(outcome[1])
-                if tag in _SWITCHES:
-                    scope = self._switched(scope, tag, data[value:stop])
-            elif drops_private:
-                self.private_removed.add(tag)
-            else:
-                self._private(
-                    scope, tag, stated, data, (position, value, stop), length == UNDEFINED, blocks, out, effects
-                )
+            elif tag not in _SWITCHES:
+                behind_effects = len(effects) + (outcome[1] is not None)
+                known.append(_Known(scope, tag, position, stop, len(out), len(effects), behind_effects))
+            out.append(outcome[0])
+            if outcome[1] is not None:
+                effects.append(outcome[1])
+            if tag in _SWITCHES:
+                scope = self._switched(scope, tag, data[value:stop])
             position, previous = stop, tag
-        if equal >= _SHORTEST_RUN:
-            self._remember_run(scope, data, begun, position, previous, out, effects, noted)
+        self._remember_runs(known, data, out, effects, noted)
         out += [encoded_element for _tag, encoded_element in own[own_index:]]
         effects += [_changed(tag) for tag, block in blocks.items() if not block.is_kept]
         return out, effects, position
+
+    def _remember_runs(
+        self, known: list["_Known"], data: bytes, out: list[bytes], effects: list[Effect], noted: dict[int, bytes]
+    ) -> None:
+        """known: the elements that were remembered one by one; those that follow one another become runs."""
+        first = 0
+        for last, element in enumerate(known):
+            following = known[last + 1] if last + 1 < len(known) else None
+            if following and following.start == element.stop and following.place == element.place + 1:
+                continue
+            begun, count = known[first], last + 1 - first
+            first = last + 1
+            if count < _SHORTEST_RUN:
+                continue
+            run = data[begun.start : element.stop]
+            begun.scope.runs[begun.tag] = Run(
+                encoded=run,
+                out=b"".join(out[begun.place : element.place + 1]),
+                effect=merged(effects[begun.effects : element.effects_behind]),
+                noted={tag: value for tag, value in noted.items() if begun.tag <= tag <= element.tag},
+                last_tag=element.tag,
+                count=count,
+            )
+            self.context.remembered += 2 * len(run) + 1000
+
+    def _skip_private(self, data: bytes, position: int, limit: int, end: int, previous: int) -> tuple[int, int]:
+        """Behind the private elements that begin at position, and the tag of the last of them."""
+        implicit, removed = self.implicit, self.private_removed
+        while position + 12 <= limit:
+            if implicit:
+                group, number, length = implicit_header(data, position)
+                value = position + 8
+            else:
+                group, number, stated, length = short_header(data, position)
+                value = position + 8
+                if stated in ENCODED_LONG_VRS:
+                    length, value = long_length(data, position + 8)[0], position + 12
+                elif stated not in ENCODED_VRS and group & 1:
+                    raise BadInput("VR_UNKNOWN")
+            tag = group << 16 | number
+            if not group & 1 or tag <= previous:
+                break
+            stop = value + length
+            if stop > limit:
+                stop = end_of(data, position, limit, end, length, value, implicit, 0)
+            removed.add(tag)
+            position, previous = stop, tag
+        else:
+            if limit == end and position + 8 <= end:  # an empty one at the very end
+                tag, _stated, length, value = header_at(data, position, end, implicit)
+                if tag & 0x10000 and tag > previous and value + length <= end:
+                    removed.add(tag)
+                    position, previous = value + length, tag
+        return position, previous
 
     def _remember_run(
         self, scope: Scope, data: bytes, begun: tuple, position: int, last_tag: int, out: list[bytes],

@@ -115,7 +115,9 @@ def test_the_lexicon_holds_no_common_name_as_a_plain_word():
     for name in "smith johnson williams maria james robert schmidt garcia rossi muller mueller anna peter john".split():
         assert name not in known.words or known.names.get(name), name
     assert {"may", "brown", "white", "baker"} <= known.names.keys()
-    assert all(word.isascii() and word.isalnum() and word == word.lower() for word in known.words)
+    assert {"schadel", "schaedel", "craniectomy"} <= known.words and all(
+        word.isascii() and word.islower() for word in known.words
+    )
 
 
 HOSTILE = [
