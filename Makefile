@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 3000
 
-.PHONY: demo test up install install-test bench lint clean
+.PHONY: demo test torture up install install-test bench lint clean
 
 install: $(VENV)/.installed
 
@@ -40,6 +40,10 @@ bench: install .venv-bench/.installed
 up: install
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_REDACT_USER_CODE_ERRORS=1 \
 	    $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $(PORT)
+
+# Some hundred thousand damaged instances through the de-identification engine; takes an hour
+torture: install-test
+	MUTANTS_PER_SEED=2000 $(BIN)/python -m pytest -q tests/deid/test_engine_against_reference.py
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist *.egg-info

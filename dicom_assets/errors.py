@@ -11,9 +11,9 @@ what to do, comes from reasons.toml. Anything else that is raised is a bug.
 
 import errno
 import tomllib
-from importlib.resources import files
+from pathlib import Path
 
-_TABLES = tomllib.loads(files("dicom_assets").joinpath("reasons.toml").read_text("utf-8"))
+_TABLES = tomllib.loads(Path(__file__).with_name("reasons.toml").read_text("utf-8"))
 
 #: Reason code -> one sentence that says what happened and what to do. Also used for rows of ledger and report.
 REASONS: dict[str, str] = {code: sentence for table in _TABLES.values() for code, sentence in table.items()}

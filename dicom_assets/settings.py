@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from dotenv import dotenv_values
-
 from .errors import BadInput
 
 #: variable -> default, in the order of .env.example
@@ -52,11 +50,7 @@ class Settings:
     def from_env(cls, overrides: Mapping[str, str] = MappingProxyType({})) -> "Settings":
         """overrides: variable -> value, stronger than the environment; empty ones count as absent.
         Raises BadInput with a code where a variable cannot be used."""
-        try:
-            file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-        except (ValueError, OSError):
-            raise BadInput("SETTING_ENV_FILE") from None
-        given = {**file, **os.environ, **{name: value for name, value in overrides.items() if value}}
+        given = {**_env_file(Path(".env")), **os.environ, **{name: value for name, value in overrides.items() if value}}
         value = {name: given.get(name) or default for name, default in DEFAULTS.items()}
         if value["DICOM_PACS_RETRIEVE"] not in ("auto", "get", "move"):
             raise BadInput("SETTING_RETRIEVE")
@@ -83,6 +77,18 @@ class Settings:
             raise BadInput("SETTING_ROOTS_OVERLAP")
         if any(self.pseudonym_key_file.resolve().is_relative_to(root) for root in roots):
             raise BadInput("SETTING_KEY_INSIDE_ROOT")
+
+
+def _env_file(path: Path) -> dict[str, str]:
+    """Its variables; none where there is no such file. Raises BadInput."""
+    if not path.exists():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except (ValueError, OSError):
+        raise BadInput("SETTING_ENV_FILE") from None
 
 
 def dagster_home(default: Path) -> Path:

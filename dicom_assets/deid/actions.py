@@ -3,7 +3,8 @@
 import json
 from enum import StrEnum
 from functools import cache
-from importlib.resources import files
+
+from .tables import bytes_of
 
 
 class Action(StrEnum):
@@ -36,7 +37,7 @@ def dummy_for(vr: str) -> str | bytes | None:
 
 @cache
 def _types() -> dict:
-    return json.loads(files("dicom_assets.deid").joinpath("profiles/attribute_types.json").read_bytes())
+    return json.loads(bytes_of("attribute_types.json"))
 
 
 def attribute_type(sop_class_uid: str, path: tuple[str, ...], keyword: str, unknown: str = "1") -> str:

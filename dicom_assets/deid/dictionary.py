@@ -5,8 +5,10 @@ output with every version of pydicom. Tags are plain integers.
 """
 
 import re
+from bisect import bisect
 from functools import cache, lru_cache
-from importlib.resources import files
+
+from .tables import bytes_of
 
 #: Context groups of PS3.16 and coding schemes of HL7's register (SNOMED CT, LOINC, UCUM ...)
 _PUBLIC_TABLES = re.compile(r"1\.2\.840\.10008\.6\.1\.\d{1,4}|2\.16\.840\.1\.113883\.6\.\d{1,3}")
@@ -14,40 +16,38 @@ _PUBLIC_TABLES = re.compile(r"1\.2\.840\.10008\.6\.1\.\d{1,4}|2\.16\.840\.1\.113
 Row = tuple[str, str, str, bool]  #: VR, VM, keyword, retired
 
 
-def _text(name: str) -> str:
-    return files("dicom_assets.deid").joinpath("profiles", name).read_text("ascii")
+@cache
+def _lines() -> list[str]:
+    """`ggggeeee,VR,VM,keyword,retired` in the order of tags. A run needs few of them: each is taken apart when it is
+    asked for."""
+    return bytes_of("dictionary.csv").decode("ascii").splitlines()[1:]
 
 
 @cache
-def _tables() -> tuple[dict[int, Row], dict[str, Row]]:
-    """Elements by tag; repeating groups (`60xx3000`) by mask."""
-    by_tag: dict[int, Row] = {}
-    by_mask: dict[str, Row] = {}
-    for line in _text("dictionary.csv").splitlines()[1:]:
-        tag, vr, vm, keyword, retired = line.split(",")
-        row = (vr, vm, keyword, bool(retired))
-        if "x" in tag:
-            by_mask[tag] = row
-        else:
-            by_tag[int(tag, 16)] = row
-    return by_tag, by_mask
+def _repeating_lines() -> list[str]:
+    """Those of repeating groups: `60xx3000`."""
+    return [line for line in _lines() if "x" in line[:8]]
+
+
+def _line_of(digits: str) -> str:
+    """digits: `ggggeeee`. Empty where there is none. Groups 50xx and 60xx are even."""
+    lines = _lines()
+    at = bisect(lines, digits)
+    if at < len(lines) and lines[at].startswith(digits):
+        return lines[at]
+    if int(digits[:4], 16) & 1:
+        return ""
+    fits = (line for line in _repeating_lines() if all(m in (d, "x") for m, d in zip(line, digits, strict=False)))
+    return next(fits, "")
 
 
 @lru_cache(16384)
-def _repeating(tag: int) -> Row | None:
-    """The row of the mask that the tag fits; groups 50xx and 60xx are even."""
-    if tag >> 16 & 1:
-        return None
-    digits = f"{tag:08X}"
-    for mask, row in _tables()[1].items():
-        if all(m in (d, "x") for m, d in zip(mask, digits, strict=True)):
-            return row
-    return None
-
-
 def row_of(tag: int) -> Row | None:
     """VR, VM, keyword and whether retired; None for private and unknown elements."""
-    return _tables()[0].get(tag) or _repeating(tag)
+    if not (line := _line_of(f"{tag:08X}")):
+        return None
+    _tag, vr, vm, keyword, retired = line.split(",")
+    return vr, vm, keyword, bool(retired)
 
 
 def vr_of(tag: int) -> str:
@@ -79,17 +79,20 @@ def name_of(tag: int) -> str:
 
 
 @cache
-def _tags_by_keyword() -> dict[str, int]:
-    return {row[2]: tag for tag, row in _tables()[0].items()}
+def _digits_by_keyword() -> dict[str, str]:
+    rows = (line.split(",") for line in _lines())
+    return {keyword: digits for digits, _vr, _vm, keyword, _retired in rows if "x" not in digits}
 
 
 def tag_of(keyword: str) -> int | None:
-    return _tags_by_keyword().get(keyword)
+    """None for an unknown keyword, and for one of repeating groups."""
+    digits = _digits_by_keyword().get(keyword)
+    return None if digits is None else int(digits, 16)
 
 
 @cache
 def _well_known_uids() -> frozenset[str]:
-    return frozenset(_text("well_known_uids.txt").split())
+    return frozenset(bytes_of("well_known_uids.txt").decode("ascii").split())
 
 
 def is_well_known_uid(uid: str) -> bool:

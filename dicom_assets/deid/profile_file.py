@@ -5,13 +5,13 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
 
 from ..errors import BadInput
 from .actions import Action, dummy_for
 from .dictionary import tag_of, vr_of
 from .fits import TEXT_VRS
+from .tables import bytes_of
 
 SHIPPED = ("basic", "hipaa-safe-harbor", "research", "halo")
 GROUP_SWITCHES = (
@@ -102,7 +102,7 @@ def _shipped(name: str) -> Choices:
 
 
 def _toml(name: str) -> dict:
-    return tomllib.loads(files("dicom_assets.deid").joinpath("profiles", f"{name}.toml").read_text("utf-8"))
+    return tomllib.loads(bytes_of(f"{name}.toml").decode())
 
 
 def _ask(condition: bool, key: str) -> None:

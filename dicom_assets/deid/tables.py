@@ -2,7 +2,9 @@
 
 import csv
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
+
+_FOLDER = Path(__file__).with_name("profiles")
 
 
 @cache
@@ -12,10 +14,9 @@ def rows_of(name: str) -> tuple[dict[str, str], ...]:
 
 
 def bytes_of(name: str) -> bytes:
-    return files("dicom_assets.deid").joinpath("profiles", name).read_bytes()
+    return (_FOLDER / name).read_bytes()
 
 
 def lexicons() -> list[str]:
     """Names of the word lists that descriptors are cleaned with."""
-    names = (one.name for one in files("dicom_assets.deid").joinpath("profiles").iterdir())
-    return sorted(name for name in names if name.startswith("lexicon"))
+    return sorted(path.name for path in _FOLDER.glob("lexicon*"))

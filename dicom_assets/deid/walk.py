@@ -169,6 +169,7 @@ class Scope:
         self.within_identity, self.content = within_identity, content
         self.memo: dict[bytes, Outcome] = {}
         self.runs: dict[int, Run] = {}
+        self.varying: set[int] = set()  #: elements that have ended a run: each stays alone
         context.memos += [self.memo, self.runs]
         self.plans: dict[tuple[int, str], Plan] = {}
         self._scopes: dict[tuple, Scope] = {}
@@ -248,6 +249,7 @@ class Walk:
         drops_private = not self.profile.keeps_private
         blocks: dict[int, _Block] = {}
         known: list[_Known] = []
+        broken, broken_at = b"", 0  # a run that did not come again, and where it would have begun
         while position < end:
             if position + 12 > limit:
                 if limit < end:
@@ -281,6 +283,8 @@ class Walk:
                 previous = run.last_tag
                 self.count += run.count
                 continue
+            if run is not None:
+                broken, broken_at = scope.runs.pop(tag).encoded, position
             stop = value + length
             if stop > limit:
                 stop = end_of(data, position, limit, end, length, value, implicit, 0)
@@ -293,9 +297,12 @@ class Walk:
             if tag in NOTED:
                 noted[tag] = data[value:stop]
             outcome = scope.memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
+            if broken and not broken.startswith(data[position:stop], position - broken_at):
+                scope.varying.add(tag)
+                broken = b""
             if outcome is None:
                 outcome = self._worked(scope, data, tag, stated, position, value, stop, length)
-            elif tag not in _SWITCHES:
+            elif tag not in scope.varying and tag not in _SWITCHES:
                 behind_effects = len(effects) + (outcome[1] is not None)
                 known.append(_Known(scope, tag, position, stop, len(out), len(effects), behind_effects))
             out.append(outcome[0])

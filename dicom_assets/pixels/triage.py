@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Protocol
 
 from ..deid.dictionary import is_well_known_uid
@@ -20,7 +20,7 @@ class Described(Protocol):
 
 @cache
 def _rules() -> dict:
-    return tomllib.loads(files("dicom_assets.pixels").joinpath("triage.toml").read_text("utf-8"))
+    return tomllib.loads(Path(__file__).with_name("triage.toml").read_text("utf-8"))
 
 
 def triage(image: Described) -> str:

