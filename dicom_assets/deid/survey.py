@@ -59,7 +59,7 @@ class Surveyor:
     """Keep one for many instances: it remembers the sequences that it has seen."""
 
     def __init__(self) -> None:
-        self._remembered: dict[tuple[bytes, bytes, bool], frozenset[Mark]] = {}
+        self._remembered: dict[tuple[bytes, bytes, bool, int], frozenset[Mark]] = {}
         self._count = 0
 
     def top_level(
@@ -72,21 +72,20 @@ class Surveyor:
             self._remembered.clear()
         return self._data_set(data, position, end, implicit, b"", 0, noted)
 
-    def within(self, data: bytes, start: int, stop: int, implicit: bool, charset: bytes) -> frozenset[Mark]:
-        """The marks of a data set that goes; none where it cannot be walked."""
+    def within(self, data: bytes, start: int, stop: int, implicit: bool, charset: bytes, depth: int) -> frozenset[Mark]:
+        """The marks of an item's data set that goes; none where it cannot be walked. depth: sequences around it."""
         try:
-            return self._data_set(data, start, stop, implicit, charset, 0, None)[0]
+            return self._data_set(data, start, stop, implicit, charset, depth, None)[0]
         except (DicomAssetsError, NotInOrder):
             return NO_MARKS
 
-    def within_sequence(self, data: bytes, element: Element, implicit: bool, charset: bytes) -> frozenset[Mark]:
-        """As within, for all items."""
-        implicit = implicit or data[element.start + 4 : element.start + 6] == b"UN"
-        try:
-            extents = items(data, element, implicit)
-        except DicomAssetsError:
-            return NO_MARKS
-        return NO_MARKS.union(*[self.within(data, *extent, implicit, charset) for extent in extents])
+    def within_sequence(
+        self, data: bytes, element: Element, implicit: bool, charset: bytes, depth: int
+    ) -> frozenset[Mark]:
+        """The marks of all items of a sequence that goes. depth: sequences around it."""
+        start, stop = element.start, element.stop
+        length = UNDEFINED if element.undefined else element.value_stop - element.value
+        return self._sequence(data, start, element.value, stop, length, element.tag, implicit, charset, depth)
 
     def _data_set(
         self, data: bytes, position: int, end: int, implicit: bool, charset: bytes, depth: int,
@@ -141,7 +140,7 @@ class Surveyor:
             if stated == b"UN" and known in IDENTIFYING_VRS and not undefined:
                 return frozenset({mark(tag, data[value:stop], charset)})
             return NO_MARKS
-        key = (data[start:stop], charset, implicit) if stop - start <= _LONGEST_REMEMBERED else None
+        key = (data[start:stop], charset, implicit, depth) if stop - start <= _LONGEST_REMEMBERED else None
         if key in self._remembered:
             return self._remembered[key]
         element = Element(tag, "SQ", start, value, stop - 8 if undefined else stop, stop, undefined)
@@ -149,7 +148,7 @@ class Surveyor:
             within = implicit or stated == b"UN"
             extents = items(data, element, within, depth)
             found = [self._data_set(data, a, b, within, charset, depth + 1, None)[0] for a, b in extents]
-        except (BadInput, NotInOrder):
+        except (DicomAssetsError, NotInOrder):
             return NO_MARKS  # the walk has its say where the sequence is kept
         marks = NO_MARKS.union(*found)
         if key is not None:

@@ -525,8 +525,13 @@ class Walk:
 
     def _removed_sequence(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         """Gone; but whom it names is to be found nowhere else either."""
-        marks = self.context.surveyor.within_sequence(data, element, self.implicit, scope.charset)
+        marks = self._marks_within(scope, element, data)
         return b"", replace(_changed(element.tag), marks=marks)
+
+    def _marks_within(self, scope: Scope, element: Element, data: bytes) -> frozenset[Mark]:
+        """Whom a sequence names that goes."""
+        depth = len(scope.path)
+        return self.context.surveyor.within_sequence(data, element, self.implicit, scope.charset, depth)
 
     def _implicit_within(self, element: Element, data: bytes) -> bool:
         """The content of a sequence that is stated as UN is implicit: PS3.5 6.2.2."""
@@ -538,7 +543,7 @@ class Walk:
         if tag in (PATIENT_ID, PATIENT_NAME):
             return encode(tag, vr, scope.context.patient.encode()), _changed(tag)
         if element.vr == "SQ":
-            marks = self.context.surveyor.within_sequence(data, element, self.implicit, scope.charset)
+            marks = self._marks_within(scope, element, data)
             return encode(tag, vr, b""), replace(_changed(tag), marks=marks)
         return encode(tag, vr, b""), _changed(tag) if value else None
 
@@ -700,7 +705,8 @@ class Walk:
                 code, scheme, value_type = self._concept(data, start, stop, len(scope.path))
                 action = self.profile.content_item_action(code, scheme, value_type)
                 if action is Action.REMOVE:
-                    marks = self.context.surveyor.within(data, start, stop, self.implicit, scope.charset)
+                    depth = len(scope.path) + 1
+                    marks = self.context.surveyor.within(data, start, stop, self.implicit, scope.charset, depth)
                     effects.append(replace(_changed(element.tag), marks=marks))
                     continue
                 place = scope.below(element.tag, (VALUE_OF.get(value_type), action))

@@ -1,4 +1,4 @@
-"""Instances to de-identify in tests: pydicom's bundled files, the demo's studies, and hand-made ones for what both lack.
+"""Instances for tests: pydicom's bundled files, the demo's studies, and hand-made ones for what both lack.
 
 Everything hand-made is one invented patient's, whose values (PLANTED) may stand in no output.
 """
@@ -27,7 +27,7 @@ from tests.deid.encoding import (
 NAME, PATIENT_ID, ACCESSION, PHYSICIAN = "Hollowmere^Thaddea", "KQ7741X553", "VX8835512", "Brackenridge^Ulfrida"
 INSTITUTION, ADDRESS, BIRTH_DATE = "Wenlockspital Oberau", "22 Tannwaldgasse", "19370823"
 #: What may be in no output, in no encoding. The name in its parts: each of them tells who it is.
-PLANTED = ("Hollowmere", "Thaddea", PATIENT_ID, ACCESSION, "Brackenridge", "Ulfrida", "Wenlockspital", "Tannwaldgasse")
+PLANTED = ("Hollowmere", "Thaddea", PATIENT_ID, ACCESSION, "Brackenridge", "Ulfrida", INSTITUTION, ADDRESS)
 
 CT, MR, ENHANCED_MR, SC = (
     "1.2.840.10008.5.1.4.1.1.2",
@@ -171,7 +171,8 @@ def _enhanced() -> File:
         ]  # fmt: skip
 
     return instance(
-        ENHANCED_MR, *image(4, 4, frames=12), sequence(0x52009229, [sequence(0x00189006, [numbers(0x00189098, "FD", 63.5)])]),
+        ENHANCED_MR, *image(4, 4, frames=12), sequence(0x52009229, [sequence(0x00189006, [numbers(0x00189098, "FD",
+        63.5)])]),
         sequence(0x52009230, *(frame(number) for number in range(1, 13))),
         sequence(0x00209221, [text(0x00209164, "UI", f"{_ROOT}.5")]),
     )  # fmt: skip
@@ -208,7 +209,8 @@ def _structured_report() -> File:
 
 
 def _key_objects() -> File:
-    note = [text(0x0040A010, "CS", "CONTAINS"), text(0x0040A040, "CS", "TEXT"), text(0x0040A160, "UT", f"for {PHYSICIAN}"),
+    note = [text(0x0040A010, "CS", "CONTAINS"), text(0x0040A040, "CS", "TEXT"), text(0x0040A160, "UT",
+        f"for {PHYSICIAN}"),
             code(0x0040A043, "113012", "DCM", "Key Object Description")]  # fmt: skip
     shown = [
         text(0x0040A010, "CS", "CONTAINS"),
@@ -220,15 +222,18 @@ def _key_objects() -> File:
 
 
 def _structures() -> File:
-    contour = [text(0x30060042, "CS", "CLOSED_PLANAR"), text(0x30060046, "IS", "3"), text(0x30060050, "DS", "0\\0\\1\\1\\0\\1\\0\\1\\1"),
+    contour = [text(0x30060042, "CS", "CLOSED_PLANAR"), text(0x30060046, "IS", "3"), text(0x30060050, "DS",
+        "0\\0\\1\\1\\0\\1\\0\\1\\1"),
                sequence(0x30060016, referenced(CT, INSTANCE))]  # fmt: skip
     return instance(
-        RT_STRUCTURES, text(0x30060002, "SH", "PLAN1"), text(0x30060004, "LO", NAME), text(0x30060008, "DA", "20190418"),
+        RT_STRUCTURES, text(0x30060002, "SH", "PLAN1"), text(0x30060004, "LO", NAME), text(0x30060008, "DA",
+        "20190418"),
         text(0x30060009, "TM", "1200"), sequence(0x30060010, [text(0x00200052, "UI", FRAME_OF_REFERENCE)]),
         sequence(0x30060020, [text(0x30060022, "IS", "1"), text(0x30060024, "UI", FRAME_OF_REFERENCE),
                               text(0x30060026, "LO", f"GTV {NAME}"), text(0x30060028, "ST", "drawn by hand")]),
         sequence(0x30060039, [text(0x30060084, "IS", "1"), sequence(0x30060040, contour, contour)]),
-        sequence(0x30060080, [text(0x30060082, "IS", "1"), text(0x300600A6, "PN", PHYSICIAN), text(0x300600A4, "CS", "GTV")]),
+        sequence(0x30060080, [text(0x30060082, "IS", "1"), text(0x300600A6, "PN", PHYSICIAN), text(0x300600A4, "CS",
+        "GTV")]),
     )  # fmt: skip
 
 
@@ -257,10 +262,12 @@ def _presentation_state() -> File:
         text(0x00700004, "CS", "PIXEL"),
     ]
     line = [text(0x00700005, "CS", "PIXEL"), numbers(0x00700020, "US", 2), numbers(0x00700021, "US", 2),
-            numbers(0x00700022, "FL", 1, 2, 3, 4), text(0x00700023, "CS", "POLYLINE"), text(0x00700024, "CS", "N")]  # fmt: skip
+            numbers(0x00700022, "FL", 1, 2, 3, 4), text(0x00700023, "CS", "POLYLINE"), text(0x00700024, "CS",
+            "N")]  # fmt: skip
     return instance(
         PRESENTATION_STATE,
-        sequence(0x00700001, [text(0x00700002, "CS", "LAYER1"), sequence(0x00700008, words), sequence(0x00700009, line)]),
+        sequence(0x00700001, [text(0x00700002, "CS", "LAYER1"), sequence(0x00700008, words), sequence(0x00700009,
+        line)]),
         sequence(0x00700060, [text(0x00700002, "CS", "LAYER1"), text(0x00700068, "LO", f"layer of {NAME}")]),
         text(0x00700082, "DA", "20190418"), text(0x00700083, "TM", "0900"), text(0x00700084, "PN", PHYSICIAN),
         sequence(0x00081115, [text(0x0020000E, "UI", SERIES), sequence(0x00081140, referenced(CT, INSTANCE))]),
@@ -293,7 +300,8 @@ def _lookup_tables() -> File:
         text(0x00283003, "LO", f"by {PHYSICIAN}"),
     ]
     return instance(CT, *image(8, 8), numbers(0x00280106, "US", 0), numbers(0x00280107, "US", 65535),
-                    numbers(0x00280120, "US", 63536), sequence(0x00283010, table), text(0x00281052, "DS", "-1024"))  # fmt: skip
+                    numbers(0x00280120, "US", 63536), sequence(0x00283010, table), text(0x00281052, "DS",
+                    "-1024"))  # fmt: skip
 
 
 def _fragments(syntax: str, *fragments: bytes) -> Callable[[], File]:
@@ -315,12 +323,16 @@ def _private() -> File:
     """Explicit VRs, UN, sequences, two creators, one block without a creator."""
     inner = [text(0x00290010, "LO", "QUILL HEADER"), text(0x00291001, "PN", NAME), text(0x00100010, "PN", NAME)]
     return instance(
-        MR, *image(8, 8), text(0x00090010, "LO", "QUILL"), text(0x00091001, "LO", NAME), Element(0x00091002, "UN", b"Hollowmere"),
+        MR, *image(8, 8), text(0x00090010, "LO", "QUILL"), text(0x00091001, "LO", NAME), Element(0x00091002, "UN",
+        b"Hollowmere"),
         text(0x00190010, "LO", "SIEMENS MR HEADER"), text(0x00190011, "LO", "QUILL"), text(0x0019100C, "IS", "1000"),
         numbers(0x0019100E, "FD", 0.5, 0.5, 0.5), text(0x0019110C, "LO", NAME), text(0x00191008, "CS", "IMAGE NUM 4"),
-        text(0x00290010, "LO", "QUILL HEADER"), sequence(0x00291010, inner), sequence(0x00291020, inner, undefined=True),
-        Element(0x00291030, "UN", write_elements([sequence(0x00291031, inner)], False)[8:]), text(0x00311001, "LO", NAME),
-        text(0x20010010, "LO", "Philips Imaging DD 001"), numbers(0x20011003, "FL", 1000.0), text(0x20011004, "CS", "S"),
+        text(0x00290010, "LO", "QUILL HEADER"), sequence(0x00291010, inner), sequence(0x00291020, inner,
+        undefined=True),
+        Element(0x00291030, "UN", write_elements([sequence(0x00291031, inner)], False)[8:]), text(0x00311001, "LO",
+        NAME),
+        text(0x20010010, "LO", "Philips Imaging DD 001"), numbers(0x20011003, "FL", 1000.0), text(0x20011004, "CS",
+        "S"),
     )  # fmt: skip
 
 
@@ -328,7 +340,8 @@ def _unknown() -> File:
     """UN where the dictionary knows better: a text, numbers, a sequence of defined and of undefined length."""
     items = [Item([text(0x00081150, "UI", CT), text(0x00081155, "UI", INSTANCE)])]
     return instance(
-        CT, *image(8, 8), Element(0x00180050, "UN", b"2.5 "), Element(0x00181310, "UN", struct.pack("<4H", 0, 64, 64, 0)),
+        CT, *image(8, 8), Element(0x00180050, "UN", b"2.5 "), Element(0x00181310, "UN", struct.pack("<4H", 0, 64,
+        64, 0)),
         Element(0x00104000, "UN", b"Hollowmere"), Element(0x00081140, "UN", items=items),
         Element(0x00082112, "UN", items=items, undefined=True), Element(0x0020103F, "UN", b"Hollowmere"),
     )  # fmt: skip
@@ -346,7 +359,8 @@ def _character_sets() -> File:
     ]
     return instance(
         CT, text(0x00080005, "CS", "ISO_IR 100"), text(0x00181020, "LO", "Gerät Version 4", "latin-1"), *image(8, 8),
-        text(0x00100010, "PN", "Hollowmere^Thaddéa", "latin-1"), sequence(0x00081140, [*referenced(CT, INSTANCE), *other]),
+        text(0x00100010, "PN", "Hollowmere^Thaddéa", "latin-1"), sequence(0x00081140, [*referenced(CT, INSTANCE),
+        *other]),
         sequence(0x00082112, [*referenced(CT, INSTANCE), *japanese], undefined=True),
         text(0x00081030, "LO", "Schädel nativ", "latin-1"),
     )  # fmt: skip

@@ -226,7 +226,8 @@ def huge_claim(file: File, chance: random.Random) -> None:
 
 def character_set(file: File, chance: random.Random) -> None:
     names = (
-        "ISO_IR 100", "ISO_IR 192", "ISO_IR 144", "\\ISO 2022 IR 87", "ISO 2022 IR 6\\ISO 2022 IR 149", "GB18030", "GBK",
+        "ISO_IR 100", "ISO_IR 192", "ISO_IR 144", "\\ISO 2022 IR 87", "ISO 2022 IR 6\\ISO 2022 IR 149", "GB18030",
+        "GBK",
         "ISO_IR 13", "", "latin1", "UTF8", "ISO_IR 999", "\\\\", "ISO 2022 IR 58", "ISO_IR 166", "Hollowmere",
     )  # fmt: skip
     place = _place(file, chance)
@@ -339,7 +340,8 @@ def dates(file: File, chance: random.Random) -> None:
         "DA": (b"20190417", b"2019.04.17", b"201904", b"00000000", b"20190231", b"20190417-20190418", b"", b"19370823",
                b"2019 417", b"20190417\\20190418", b"99999999", b"10000101"),
         "TM": (b"10", b"1015", b"101530.123456", b"10:15:30", b"250000", b"101530-1200", b""),
-        "DT": (b"2019", b"201904", b"20190417101530.5+0100", b"20190417-20190418", b"20190417101530.123456-1200", b"20190417 "),
+        "DT": (b"2019", b"201904", b"20190417101530.5+0100", b"20190417-20190418", b"20190417101530.123456-1200",
+        b"20190417 "),
         "AS": (b"081Y", b"095Y", b"120Y", b"1200M", b"081", b"010W", b"999D", b"95Y ", b""),
     }  # fmt: skip
     element = _pick(file, chance, lambda one: one.vr in forms)
@@ -349,8 +351,10 @@ def dates(file: File, chance: random.Random) -> None:
 
 def uids(file: File, chance: random.Random) -> None:
     forms = (
-        STUDY, CT, "1.2.840.10008.1.4.1.1", "1.2.840.10008.5.1.4.1.1.999", "1.2.840.10008.19370823", "", "1..2", "1.2.", "0",
-        "01.2", "1." * 33 + "1", f" {STUDY}", f"{STUDY}\0\0\0", STUDY + "\\" + INSTANCE, f"{STUDY}\\", "1.2.Hollowmere", "\\\\",
+        STUDY, CT, "1.2.840.10008.1.4.1.1", "1.2.840.10008.5.1.4.1.1.999", "1.2.840.10008.19370823", "", "1..2",
+        "1.2.", "0",
+        "01.2", "1." * 33 + "1", f" {STUDY}", f"{STUDY}\0\0\0", STUDY + "\\" + INSTANCE, f"{STUDY}\\",
+        "1.2.Hollowmere", "\\\\",
         "1.2.840.10008.6.1.19", "2.16.840.1.113883.6.96",
     )  # fmt: skip
     element = _pick(file, chance, lambda one: one.vr == "UI")
@@ -450,8 +454,10 @@ def no_patient(file: File, chance: random.Random) -> None:
 _TREE = (
     length_lies, length_lies, item_length_lies, other_vr, other_vr, becomes_un, out_of_order, twice, odd_length,
     behind_the_pixels, undefined_lengths, delimiter_missing, stray_delimiter, nested_deeply, huge_claim, character_set,
-    private_block, private_block, group_length, planted, planted, planted_anew, planted_anew, elements_of_the_dictionary,
-    elements_of_the_dictionary, elements_of_the_dictionary, sequences_of_the_dictionary, emptied, numbers_as_text, dates,
+    private_block, private_block, group_length, planted, planted, planted_anew, planted_anew,
+    elements_of_the_dictionary,
+    elements_of_the_dictionary, elements_of_the_dictionary, sequences_of_the_dictionary, emptied, numbers_as_text,
+    dates,
     uids, overlays, geometry, pixels_of_other_length, several_pixel_elements, meta_damaged, wrong_syntax, other_syntax,
     trailing_garbage, item_of_text, no_patient,
 )  # fmt: skip
@@ -474,9 +480,12 @@ def _value(vr: str, chance: random.Random) -> bytes:
     """One value of the VR's form."""
     whole = chance.randrange(1, 4000)
     forms = {
-        "AE": b"STATION1", "AS": b"045Y", "CS": b"VALUE_1", "DA": b"20190417", "DT": b"20190417101530.5", "TM": b"101530",
-        "DS": f"{whole / 8}".encode(), "IS": str(whole).encode(), "UI": f"1.2.826.0.1.3680043.10.1337.78.{whole}".encode(),
-        "UR": b"http://pacs.example/x", "AT": b"\x10\0\x20\0", "FL": struct.pack("<f", whole), "FD": struct.pack("<d", whole),
+        "AE": b"STATION1", "AS": b"045Y", "CS": b"VALUE_1", "DA": b"20190417", "DT": b"20190417101530.5",
+        "TM": b"101530",
+        "DS": f"{whole / 8}".encode(), "IS": str(whole).encode(),
+        "UI": f"1.2.826.0.1.3680043.10.1337.78.{whole}".encode(),
+        "UR": b"http://pacs.example/x", "AT": b"\x10\0\x20\0", "FL": struct.pack("<f", whole),
+        "FD": struct.pack("<d", whole),
         "PN": b"Other^Person", "LT": b"two\r\nlines", "OB": bytes(range(16)),
     }  # fmt: skip
     if vr in forms:

@@ -132,8 +132,7 @@ class _Walk:
     """The state of one instance's walk: what was changed."""
 
     def __init__(self, encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str) -> None:
-        # Asking a data set decodes its values; what is walked must stay as it was encoded: two data sets.
-        self.source, self.header = read(encoded), read(encoded)
+        self.source = read(encoded)
         self.profile, self.key, self.syntax = profile, key, _syntax_of(self.source)
         self.sop_class_uid = self._uid(_SOP_CLASS) or self._uid_in_meta(_META_SOP_CLASS)
         self.old = self._placing_uids()
@@ -349,7 +348,7 @@ class _Walk:
         if self.syntax.is_encapsulated:
             return _raw(source, tag)._replace(VR="OB")  # PS3.5 A.4
         length = self._native_bytes(tag)
-        value = value_of(source, tag, "OL" if vr == "OW" and self.header.get("BitsAllocated") == 32 else vr)
+        value = value_of(source, tag, "OL" if vr == "OW" and self._number(0x00280100) == 32 else vr)
         if len(value) != length:
             self.tags.add(name_of(tag))
         if len(value) < length - 1:
@@ -357,17 +356,21 @@ class _Walk:
         return _element(tag, vr, value[:length].ljust(length, b"\0"))
 
     def _native_bytes(self, tag: int) -> int:
-        header = self.header
-        bits = OTHER_PIXELS.get(tag) or int(header.get("BitsAllocated") or 0)
-        samples, frames = int(header.get("SamplesPerPixel") or 1), int(header.get("NumberOfFrames") or 1)
-        pixels = int(header.get("Rows") or 0) * int(header.get("Columns") or 0) * frames
+        bits = OTHER_PIXELS.get(tag) or self._number(0x00280100)
+        pixels = self._number(0x00280010) * self._number(0x00280011)
+        samples = self._number(0x00280002) or 1
+        pixels *= int(value_of(self.source, 0x00280008).strip(b" \0") or 1) or 1
         if not pixels or not bits:
             raise NotReleased("no geometry")
-        halved = str(header.get("PhotometricInterpretation")) in ("YBR_FULL_422", "YBR_PARTIAL_422")
+        halved = value_of(self.source, 0x00280004).strip(b" \0") in (b"YBR_FULL_422", b"YBR_PARTIAL_422")
         if halved and len(value_of(self.source, tag)) * 8 < pixels * samples * bits:
             samples = 2
         length = (pixels * samples * bits + 7) // 8
         return length + length % 2
+
+    def _number(self, tag: int) -> int:
+        """Of VR US; 0 where absent."""
+        return int.from_bytes(value_of(self.source, tag, "US")[:2], "little")
 
     def _overlay(self, source: Dataset, tag: int, known: str, place: "_Place"):
         """Clean Graphics: regions of interest stay with their bits, everything drawn or written goes."""
@@ -507,9 +510,10 @@ def value_of(source: Dataset, tag: int, vr: str = "") -> bytes:
     if not isinstance(value, bytes):
         return b""
     size = _NUMBER_BYTES.get(vr, 1)
-    if source.original_encoding[1] or len(value) % size or size == 1:
+    if source.original_encoding[1] or size == 1:
         return value
-    return np.frombuffer(value, dtype=f">u{size}").astype(f"<u{size}").tobytes()
+    whole = len(value) // size * size
+    return np.frombuffer(value[:whole], dtype=f">u{size}").astype(f"<u{size}").tobytes() + value[whole:]
 
 
 def _vr(source: Dataset, tag: int, known: str) -> str:
