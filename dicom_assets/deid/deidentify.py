@@ -52,6 +52,9 @@ _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _TOLD = tuple((tag_of(keyword), keyword) for keyword in ("ImageType", "ConversionType", "BurnedInAnnotation"))
 
 
+_Told = tuple[str, tuple[str, ...]]  #: what the caller tells of the patient: pseudonym, other known values
+
+
 @dataclass(frozen=True)
 class Notes:
     """Of the original: whose it is, and what triage asks. values: keyword -> text, `\\`-separated."""
@@ -116,12 +119,13 @@ class Deidentifier:
         self._last: tuple[tuple, Context] | None = None
         self._read_ahead = _FIRST_READ
 
-    def deidentify(self, source: Source, pseudonym: str = "") -> Deidentified:
-        """pseudonym: the patient's, where the site brought its own. Raises BadInput or Refused with a reason code:
+    def deidentify(self, source: Source, pseudonym: str = "", known: tuple[str, ...] = ()) -> Deidentified:
+        """pseudonym: the patient's, where the site brought its own. known: more values of this patient, as from the
+        cohort: IDs, or names written with `^`. Raises BadInput or Refused with a reason code:
         quarantine."""
         try:
             file = opened(source)
-            return self._in_any_order(file, source, pseudonym)
+            return self._in_any_order(file, source, (pseudonym, known))
         except DicomAssetsError:
             raise
         except RecursionError:
@@ -129,41 +133,41 @@ class Deidentifier:
         except Exception:
             raise BadInput("DEIDENTIFICATION_FAILED") from None
 
-    def _in_any_order(self, file: Opened, source: Source, pseudonym: str) -> Deidentified:
+    def _in_any_order(self, file: Opened, source: Source, told: _Told) -> Deidentified:
         try:
-            return self._deidentify(file, source, pseudonym)
+            return self._deidentify(file, source, told)
         except NotInOrder:
             file = replace(file, source=in_order(file.source, file.start, file.implicit), start=0)
         try:
-            return self._deidentify(file, source, pseudonym)
+            return self._deidentify(file, source, told)
         except NotInOrder:
             raise BadInput("ELEMENT_MALFORMED") from None
 
-    def _deidentify(self, file: Opened, source: Source, pseudonym: str) -> Deidentified:
+    def _deidentify(self, file: Opened, source: Source, told: _Told) -> Deidentified:
         reader = _Reader(file, self._read_ahead)
         if self._last is not None:
             key, context = self._last
             try:
                 done = _walked(reader, context)
-                if self._determining(file, done, pseudonym) == key:
+                if self._determining(file, done, told) == key:
                     return self._finished(reader, source, context, done)
             except DicomAssetsError:
                 pass  # by the predecessor's rules; now by its own
         found = _surveyed(reader, self._surveyor)
-        key = self._determining(file, found, pseudonym)
-        context = self._contexts.get(key) or self._new_context(key, file, found, pseudonym)
+        key = self._determining(file, found, told)
+        context = self._contexts.get(key) or self._new_context(key, file, found, told)
         done = _walked(reader, context)
         self._last = (key, context) if done.marks == found.marks else None
         self._read_ahead = min(reader.header_end + 4096, _MOST_READ_AHEAD)
         return self._finished(reader, source, context, done)
 
-    def _determining(self, file: Opened, found: _Look, pseudonym: str) -> tuple:
+    def _determining(self, file: Opened, found: _Look, told: _Told) -> tuple:
         """All that a context depends on. Two instances for which it is equal have the same context."""
         get = found.noted.get
         patient_id = get(PATIENT_ID, b"").strip(b" \0")
         lacking = () if all(found.placed) else (file.sop_instance_uid, *(get(tag, b"") for tag in PLACING_UIDS))
         return (
-            pseudonym,
+            told,
             get(_SOP_CLASS, b""),
             file.sop_class_uid,
             get(CHARACTER_SET, b""),
@@ -175,8 +179,9 @@ class Deidentifier:
             found.marks,
         )
 
-    def _new_context(self, key: tuple, file: Opened, found: _Look, pseudonym: str) -> Context:
+    def _new_context(self, key: tuple, file: Opened, found: _Look, told: _Told) -> Context:
         noted, profile = found.noted, self.profile
+        pseudonym, known = told
         sop_class = _uid(noted, _SOP_CLASS) or file.sop_class_uid
         if not sop_class:
             raise BadInput("SOP_CLASS_MISSING")
@@ -198,7 +203,7 @@ class Deidentifier:
             key=self.key,
             sop_class_uid=sop_class,
             patient=patient,
-            identity=identity_of(values, codecs=_codecs_of(marks)),
+            identity=identity_of(values, known, _codecs_of(marks)),
             days=self.key.days(patient, profile.shift_days),
             signed=noted.get(_PIXEL_REPRESENTATION, b"")[:1] == b"\1",
             charset=charset,

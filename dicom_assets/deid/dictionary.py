@@ -80,8 +80,8 @@ def name_of(tag: int) -> str:
 
 @cache
 def _digits_by_keyword() -> dict[str, str]:
-    rows = (line.split(",") for line in _lines())
-    return {keyword: digits for digits, _vr, _vm, keyword, _retired in rows if "x" not in digits}
+    cells = ",".join(_lines()).split(",")
+    return {keyword: digits for digits, keyword in zip(cells[::5], cells[3::5], strict=True) if "x" not in digits}
 
 
 def tag_of(keyword: str) -> int | None:

@@ -93,7 +93,7 @@ def _additions(choices: Choices) -> Iterator[Rule]:
 def _tag_of(row: dict[str, str]) -> int | None:
     """None for the rows of curves and of private elements, for which code and tables of their own stand."""
     digits = row["tag"].replace("60xx", "6000")
-    return int(digits, 16) if set(digits) <= set("0123456789ABCDEF") else None
+    return None if "x" in digits or digits == "PRIVATE" else int(digits, 16)
 
 
 def _rule(row: dict[str, str], tag: int, switch: str, choices: Choices) -> Rule | None:
@@ -155,15 +155,16 @@ def _shifting_along(rule: Rule) -> Rule:
 def group_members() -> dict[int, str]:
     """tag -> the switch that it belongs to."""
     data = tomllib.loads(bytes_of(_GROUPS).decode())
+    of_group = {group: switch for switch, content in data.items() for group in content["groups"]}
+    of_keyword = {keyword: switch for switch, content in data.items() for keyword in content["keywords"]}
     members = {}
     for row in rows_of(E_1_1):
         if (tag := _tag_of(row)) is None:
             continue
-        for switch, content in data.items():
-            if row["tag"][:4] in content["groups"] or row["keyword"] in content["keywords"]:
-                members[tag] = switch
-        if tag not in members and vr_of(tag) in _DATE_VRS:
+        if switch := of_keyword.get(row["keyword"]) or of_group.get(row["tag"][:4]):
+            members[tag] = switch
+        elif vr_of(tag) in _DATE_VRS:
             members[tag] = "dates"
-        if tag not in members and row["basic_prof"] == "U":
+        elif row["basic_prof"] == "U":
             members[tag] = "regenerate_uids"
     return members

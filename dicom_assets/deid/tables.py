@@ -9,8 +9,10 @@ _FOLDER = Path(__file__).with_name("profiles")
 
 @cache
 def rows_of(name: str) -> tuple[dict[str, str], ...]:
-    lines = (line for line in bytes_of(name).decode().splitlines() if not line.startswith("#"))
-    return tuple(csv.DictReader(lines))
+    """By column. A DictReader takes twice the time."""
+    rows = csv.reader(line for line in bytes_of(name).decode().splitlines() if not line.startswith("#"))
+    columns = next(rows)
+    return tuple(dict(zip(columns, row, strict=True)) for row in rows if row)
 
 
 def bytes_of(name: str) -> bytes:

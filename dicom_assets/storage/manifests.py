@@ -21,6 +21,11 @@ class ResolvedStudy:
     expected_series: int | None
     expected_instances: int | None  #: None: the archive cannot say
 
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """What the archive said of the patient, which the files may lack."""
+        return tuple(value for value in (self.patient_id, self.accession_number, self.study_instance_uid) if value)
+
 
 @dataclass(frozen=True)
 class RawInstance:

@@ -25,7 +25,8 @@ from .parallel import Outcome, map_studies
 
 @dataclass(frozen=True)
 class DeidTask:
-    """One study. pseudonym: the patient's, where the site brought its own; else empty."""
+    """One study. pseudonym: the patient's, where the site brought its own; else empty. known: what else the archive and
+    the request say of the patient."""
 
     study_key: str
     raw: Path
@@ -35,13 +36,14 @@ class DeidTask:
     profile: Profile = field(repr=False)
     key: PseudonymKey = field(repr=False)
     pseudonym: str
+    known: tuple[str, ...] = field(repr=False, default=())
 
 
 def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
     """One row a study: de-identified and quarantined sum to received."""
     with working_on(job, batch):
         rows = require_stage(job.zones, batch, "raw_dicom")
-        pseudonyms = {s.study_key: s.pseudonym for s in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+        resolved = {one.study_key: one for one in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
         tasks = [
             DeidTask(
                 row.study_key,
@@ -51,7 +53,8 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
                 job.zones.released,
                 job.profile,
                 job.key,
-                pseudonyms.get(row.study_key, ""),
+                resolved[row.study_key].pseudonym,
+                resolved[row.study_key].identifiers,
             )
             for row in rows
             if row.received
@@ -136,7 +139,7 @@ def _one(task: DeidTask, engine: Deidentifier, instance: RawInstance, names: dic
     with (task.raw / instance.file).open("rb") as file:
         source = FileSource(file.fileno())
         try:
-            result = engine.deidentify(source, task.pseudonym)
+            result = engine.deidentify(source, task.pseudonym, task.known)
         except DicomAssetsError as error:
             return replace(_told(staged, source), reason=error.code)
         staged = _noted(staged, result.notes)

@@ -98,7 +98,7 @@ def _validate(job: Job, batch: str, rows: Iterable[StudyRow]) -> tuple[dict[str,
             released_root=job.zones.released,
             kept_tags=job.profile.kept_tags,
             keeps_private=job.profile.keeps_private,
-            extra_identifiers=_known_identifiers(resolved[row.study_key]),
+            extra_identifiers=resolved[row.study_key].identifiers,
         )
         for row in rows
         if row.deidentified
@@ -107,11 +107,6 @@ def _validate(job: Job, batch: str, rows: Iterable[StudyRow]) -> tuple[dict[str,
         outcomes = map_studies(validate_study, tasks, job.workers, step)
     verdicts = {outcome.task.study_key: outcome.result for outcome in outcomes if outcome.result is not None}
     return verdicts, {outcome.task.study_key: outcome.code for outcome in outcomes if outcome.result is None}
-
-
-def _known_identifiers(study: ResolvedStudy) -> tuple[str, ...]:
-    """What the archive said of the patient, which the files may lack."""
-    return tuple(value for value in (study.patient_id, study.accession_number, study.study_instance_uid) if value)
 
 
 def _decide(

@@ -10,6 +10,8 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
+from dicom_assets.deid.deidentify import Deidentifier
+from dicom_assets.deid.elements import InMemory
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.errors import DicomAssetsError
 from tests.deid.instances import INSTANCE, KEY, STUDY, deidentified, deidentify, encoded, minimal
@@ -343,3 +345,14 @@ def test_text_in_a_compressed_stream_that_names_the_patient_is_quarantined(
         assert code_of(encoded(dataset)) == "IDENTIFIER_LEFT"
     else:
         assert deidentified(dataset, BASIC).PixelData == dataset.PixelData
+
+
+def test_what_the_cohort_knows_of_the_patient_is_cleaned_away_too(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('base = "basic"\noptions = ["clean_descriptors"]\n')
+    dataset = minimal()
+    dataset.SeriesDescription = "Thorax QFX-20771 venous"
+    source = InMemory(encoded(dataset))
+    engine = Deidentifier(load_profile(str(own)), KEY)
+    output = engine.deidentify(source, known=("QFX-20771", "Hollowmere^Quill")).encoded(source)
+    assert pydicom.dcmread(io.BytesIO(output)).SeriesDescription == "Thorax venous"
