@@ -113,6 +113,21 @@ def build_parser() -> argparse.ArgumentParser:
     verify.add_argument("--mapping", type=Path, metavar="DIR", help="folder with mapping.csv, uids.csv, patients.csv")
     verify.add_argument("--json", action="store_true", help="one JSON object on stdout")
     verify.set_defaults(run="verify.verify")
+
+    profile = command.add_parser("profile", help="what a profile does to which element, and why")
+    profile_command = profile.add_subparsers(dest="profile_command", required=True, metavar="COMMAND")
+    a_profile = "a shipped profile's name, or the path of a .toml file"
+    show = profile_command.add_parser("show", help="every rule of a profile: tag, name, action, why")
+    show.add_argument("profile", metavar="P", help=a_profile)
+    show.set_defaults(run="profile.show")
+    diff = profile_command.add_parser("diff", help="every element that two profiles treat differently")
+    diff.add_argument("first", metavar="A", help=a_profile)
+    diff.add_argument("second", metavar="B", help=a_profile)
+    diff.set_defaults(run="profile.diff")
+    shipped = profile_command.add_parser("list", help="the shipped profiles")
+    shipped.set_defaults(run="profile.list_shipped")
+    for one in (show, diff, shipped):
+        one.add_argument("--json", action="store_true", help="one JSON object on stdout")
     return parser
 
 
@@ -130,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module, _, function = options.run.partition(".")
         return getattr(import_module(f"{__package__}.commands.{module}"), function)(options)
     except DicomAssetsError as error:
-        print(error, file=sys.stderr)
+        print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return 2 if isinstance(error, BadInput) and error.code in USAGE else 1
     except BrokenPipeError:
         return 1

@@ -5,7 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = {"pandas", "pyarrow", "numpy", "pydicom", "pynetdicom", "dagster", "tqdm", "PIL", "multiprocessing", "socket"}
+HEAVY = {
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "pydicom",
+    "pynetdicom",
+    "dagster",
+    "tqdm",
+    "PIL",
+    "multiprocessing",
+    "socket",
+}  #: Small ones that take their time all the same, and that nothing needs here
+SLOW = {"dotenv", "tempfile", "zipfile", "asyncio", "email"}
 
 _AND_THEN = "import json, sys; print(json.dumps(sorted(name for name in sys.modules if '.' not in name)))"
 
@@ -23,7 +35,15 @@ def test_deidentify_starts_without_the_libraries_that_other_commands_need(tmp_pa
     arguments = ["deidentify", "in", "out", "--mapping", "map", "--key-file", "key"]
     loaded = modules_after(f"from dicom_assets.cli import main; assert main({arguments}) == 0", tmp_path)
     assert "dicom_assets" in loaded
-    assert not loaded & HEAVY
+    assert not loaded & (HEAVY | SLOW)
+
+
+def test_the_rules_of_a_profile_are_shown_without_them_too(tmp_path: Path) -> None:
+    for arguments in (["list"], ["show", "research"], ["diff", "basic", "halo"]):
+        loaded = modules_after(
+            f"from dicom_assets.cli import main; assert main({['profile', *arguments]}) == 0", tmp_path
+        )
+        assert not loaded & HEAVY
 
 
 def test_help_and_wrong_usage_need_no_command(tmp_path: Path) -> None:

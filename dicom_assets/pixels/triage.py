@@ -1,4 +1,4 @@
-"""Is this image likely to show a name? By header alone, with the rules of triage.toml."""
+"""Is this image likely to show a name, or this audio to speak one? By header alone, with the rules of triage.toml."""
 
 import tomllib
 from collections.abc import Mapping
@@ -25,10 +25,12 @@ def _rules() -> dict:
 
 def triage(image: Described) -> str:
     """The reason code for which the image may not be released without cleaning; empty where none is seen.
-    An object without pixel data shows nothing."""
+    An object without pixel data shows nothing, but audio is heard."""
+    rules = _rules()
+    if image.sop_class_uid in rules["audio"]["sop_classes"]:
+        return "PIXELS_NEED_REVIEW"
     if not image.has_pixels:
         return ""
-    rules = _rules()
     if image.sop_class_uid in rules["review"]["sop_classes"] or not is_well_known_uid(image.sop_class_uid):
         return "PIXELS_NEED_REVIEW"
     if image.sop_class_uid in rules["text_likely"]["sop_classes"]:

@@ -14,11 +14,11 @@ from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError
 from ..pixels.triage import triage
 from ..storage.atomic import fsync_folder, has_digest, make_folder, publish, remove_unfinished, write_unfinished
+from ..storage.instance_files import FileSource, write_parts
 from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, manifest_of
 from ..storage.tables import read_rows, write_rows
 from ..storage.zones import RESTRICTED_FOLDER
-from .folder_worker import FileSource, write_parts
 from .job import Job, working_on
 from .parallel import Outcome, map_studies
 

@@ -4,7 +4,6 @@ Nothing here may end the process for the sake of one file: what cannot be done i
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,12 +15,10 @@ from ..deid.pseudonyms import PseudonymKey
 from ..errors import BadInput, DicomAssetsError, from_os_error
 from ..pixels.triage import triage
 from ..quiet import describe_bug
+from ..storage.instance_files import FileSource, write_parts
 from ..storage.zones import RELEASED_FILE
 
 NOT_DICOM = "NOT_DICOM"
-#: Bytes that are read at once when a file is opened: most headers, and the whole of a small file.
-_FIRST_READ = 1 << 16
-_COPY = 1 << 20
 #: Address of "DICM" behind the preamble, PS3.10 7.1
 _PREAMBLE = 128
 _PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}){3}\.dcm", re.ASCII)
@@ -51,35 +48,6 @@ class Row(NamedTuple):
 def is_place(path: str) -> bool:
     """patient/study/series/instance.dcm, and nothing that leads elsewhere."""
     return _PLACE.fullmatch(path) is not None
-
-
-class FileSource:
-    """An open file as the engine's Source. Raises BadInput("UNREADABLE_FILE") where it is shorter than it was."""
-
-    def __init__(self, handle: int) -> None:
-        state = os.fstat(handle)
-        if not stat.S_ISREG(state.st_mode):
-            raise BadInput("NOT_A_FILE")
-        self.handle, self.size = handle, state.st_size
-        self.beginning = self._pread(0, min(_FIRST_READ, self.size))
-
-    def read(self, start: int, stop: int) -> bytes:
-        if stop <= len(self.beginning):
-            return self.beginning[start:stop]
-        return self._pread(start, min(stop, self.size))
-
-    def _pread(self, start: int, stop: int) -> bytes:
-        try:
-            piece = os.pread(self.handle, max(stop - start, 0), start)
-            pieces = [piece]
-            while piece and (start := start + len(piece)) < stop:
-                piece = os.pread(self.handle, stop - start, start)
-                pieces.append(piece)
-        except OSError:
-            raise BadInput("UNREADABLE_FILE") from None
-        if start < stop:
-            raise BadInput("UNREADABLE_FILE")
-        return b"".join(pieces) if len(pieces) > 1 else pieces[0]
 
 
 class FolderWorker:
@@ -118,8 +86,8 @@ class FolderWorker:
             return Row(name, "EMPTY_FILE")
         try:
             return self._deidentified(name, source)
-        except _TargetFailed as error:
-            raise error.as_coded from None
+        except OSError as error:  # of the target: those of the source are BadInput
+            raise from_os_error(error) from None
         except DicomAssetsError as error:
             return self._kept_back(name, source, error.code)
         except MemoryError:
@@ -170,13 +138,10 @@ class FolderWorker:
         )
 
     def _write(self, source: FileSource, parts: Sequence[bytes | range]) -> str:
-        """The path of a new file that holds the parts; none is left where that fails."""
+        """The path of a new file that holds the parts. Raises as write_parts, and leaves no file then."""
         self._written += 1
         path = f"{self._unfinished}/{self._written}"
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, RELEASED_FILE)
-        except OSError as error:
-            raise _TargetFailed(error) from None
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, RELEASED_FILE)
         try:
             write_parts(source, parts, handle)
         except BaseException:
@@ -204,52 +169,3 @@ class FolderWorker:
 def _encodable(text: str) -> str:
     """The text, where it can be written as UTF-8; half characters escaped."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-class _TargetFailed(Exception):
-    """Writing failed, which is not this one file's matter."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__()
-        self.as_coded = from_os_error(error)
-
-
-def write_parts(source: FileSource, parts: Sequence[bytes | range], target: int) -> None:
-    """The parts one behind the other into the descriptor target; ranges of the source that are not at hand are copied
-    by the kernel. Raises BadInput where the source cannot be read to the end of a range."""
-    at_hand: list[bytes | memoryview] = []
-    for part in parts:
-        if isinstance(part, bytes):
-            at_hand.append(part)
-        elif part.stop <= len(source.beginning):
-            at_hand.append(memoryview(source.beginning)[part.start : part.stop])
-        else:
-            _write_all(target, at_hand)
-            at_hand.clear()
-            _copy(source, part.start, part.stop, target)
-    _write_all(target, at_hand)
-
-
-def _write_all(target: int, pieces: list[bytes | memoryview]) -> None:
-    if not pieces:
-        return
-    content = memoryview(b"".join(pieces)) if len(pieces) > 1 else memoryview(pieces[0])
-    try:
-        while content:
-            content = content[os.write(target, content) :]
-    except OSError as error:
-        raise _TargetFailed(error) from None
-
-
-def _copy(source: FileSource, start: int, stop: int, target: int) -> None:
-    try:
-        while start < stop:
-            copied = os.copy_file_range(source.handle, target, stop - start, start)
-            if not copied:
-                break
-            start += copied
-    except (OSError, AttributeError):
-        pass  # not between these file systems, or not on this one: whose fault it is shows below
-    while start < stop:
-        _write_all(target, [source.read(start, min(start + _COPY, stop))])
-        start = min(start + _COPY, stop)

@@ -144,7 +144,8 @@ def _pixels(profile: Profile) -> Iterator[ShownRule]:
     rules = tomllib.loads(files("dicom_assets.pixels").joinpath("triage.toml").read_text("utf-8"))
     action = "K" if profile.pixels == "unexamined" else "X"
     end = "released as it is, and every report says so" if action == "K" else "quarantined where it cannot be cleaned"
-    for reason, sign in (("text_likely", "text is likely"), ("review", "a person has to look")):
+    signs = {"text_likely": "text is likely", "review": "a person has to look", "audio": "a person has to listen"}
+    for reason, sign in signs.items():
         for uid, name in rules[reason].get("sop_classes", {}).items():
             yield ShownRule(uid, name, action, f"{sign}: {end}")
         for keyword, values in rules[reason].get("values", {}).items():

@@ -8,26 +8,20 @@ and the reference would not can be counted.
 """
 
 import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import pydicom
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
 from pydicom.uid import (
-    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
-from pydicom.values import convert_SQ
 
 from dicom_assets import __version__
 from dicom_assets.deid import dates, descriptors, values
@@ -39,6 +33,20 @@ from dicom_assets.deid.private_elements import is_creator
 from dicom_assets.deid.profile import EDITION, Profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
 from dicom_assets.deid.structured_reports import CONTENT_SEQUENCES, VALUE_OF
+from tests.deid.reading import (
+    NotRead,
+    NotReleased,
+    charset_of,
+    concept_of,
+    element_of,
+    items_of,
+    quiet,
+    raw_element,
+    read,
+    syntax_of,
+    value_of,
+    vr_in,
+)
 
 PIXEL_DATA = 0x7FE00010
 OTHER_PIXELS = {0x7FE00008: 32, 0x7FE00009: 64}
@@ -48,8 +56,6 @@ DEEPEST = 16
 _PATIENT_ID, _PATIENT_NAME, _ISSUER, _CHARACTER_SET = 0x00100020, 0x00100010, 0x00100021, 0x00080005
 _STUDY, _SERIES, _INSTANCE, _SOP_CLASS = _PLACING = 0x0020000D, 0x0020000E, 0x00080018, 0x00080016
 _META_SOP_CLASS, _META_INSTANCE = 0x00020002, 0x00020003
-#: What pydicom decodes while it reads: Specific Character Set and Transfer Syntax UID
-_DECODED_BY_READING = (_CHARACTER_SET, 0x00020010)
 #: PatientIdentityRemoved, DeidentificationMethod and its codes, LongitudinalTemporalInformationModified
 _STATEMENTS = (0x00120062, 0x00120063, 0x00120064, 0x00280303)
 _CONTENT_SEQUENCE = 0x0040A730
@@ -59,16 +65,6 @@ _ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."  #: PDF, CDA, STL, OBJ, MTL
 _KEPT_OF_OVERLAYS = frozenset({0x10, 0x11, 0x15, 0x40, 0x50, 0x51, 0x100, 0x102, 0x3000})
 #: Sequences whose codes name a person or a place
 _IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
-_NUMBER_BYTES = {"US": 2, "SS": 2, "OW": 2, "AT": 2, "UL": 4, "SL": 4, "FL": 4, "OF": 4, "OL": 4,
-    "FD": 8, "OD": 8, "OV": 8, "SV": 8, "UV": 8}  # fmt: skip
-
-
-class NotReleased(Exception):
-    """The reference cannot release this; the message is a word for the reason."""
-
-
-class NotRead(NotReleased):
-    """pydicom cannot make sense of it: nobody can say what were right."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ class Expected:
 def deidentify(encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str = "") -> Expected:
     """Raises NotReleased."""
     try:
-        with _quiet():
+        with quiet():
             return _Walk(encoded, profile, key, pseudonym).run()
     except NotReleased:
         raise
@@ -96,44 +92,12 @@ def deidentify(encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: s
         raise NotReleased(type(error).__name__) from error
 
 
-def read(encoded: bytes) -> Dataset:
-    """Without preamble and file meta too, where the content begins as a data set does. Raises NotRead."""
-    with _quiet():
-        try:
-            dataset = pydicom.dcmread(io.BytesIO(encoded), force=True)
-        except Exception as error:
-            raise NotRead(type(error).__name__) from error
-    if not getattr(dataset, "file_meta", None):
-        dataset.ensure_file_meta()
-    return dataset
-
-
-def _syntax_of(dataset: Dataset) -> UID:
-    """As file meta has it; by the encoding of the data set where it has none."""
-    if stated := value_of(dataset.file_meta, 0x00020010).strip(b" \0").decode("latin-1"):
-        if not UID(stated).is_transfer_syntax:
-            raise NotRead("no such transfer syntax")
-        return UID(stated)
-    if 0x00020010 in dataset.file_meta:
-        raise NotRead("empty transfer syntax")
-    implicit, little_endian = dataset.original_encoding
-    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """pydicom warns of damage, and damage is what these tests are about."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 class _Walk:
     """The state of one instance's walk: what was changed."""
 
     def __init__(self, encoded: bytes, profile: Profile, key: PseudonymKey, pseudonym: str) -> None:
         self.source = read(encoded)
-        self.profile, self.key, self.syntax = profile, key, _syntax_of(self.source)
+        self.profile, self.key, self.syntax = profile, key, syntax_of(self.source)
         self.sop_class_uid = self._uid(_SOP_CLASS) or self._uid_in_meta(_META_SOP_CLASS)
         self.old = self._placing_uids()
         self.patient = pseudonym or self._own_pseudonym()
@@ -194,7 +158,7 @@ class _Walk:
             raise NotReleased("too deep")
         output = Dataset()
         output.set_original_encoding(False, True, source.original_character_set)
-        place = place._replace(charset=_charset_of(source, place.charset))
+        place = place._replace(charset=charset_of(source, place.charset))
         kept = {tag: self._element(source, tag, place) for tag in sorted(map(int, source.keys()))}
         kept = {tag: element for tag, element in kept.items() if element is not None}
         blocks = {tag >> 8 for tag in kept}
@@ -221,9 +185,9 @@ class _Walk:
             return self._overlay(source, tag, known, place)
         if not known or group >= 0xFFFA or 0x5000 <= group < 0x5100 or 0x6000 <= group < 0x6100:
             return self._removed(tag)  # unknown, signatures, trailing padding, curves, overlays
-        vr = _vr(source, tag, known)
+        vr = vr_in(source, tag, known)
         action = self.profile.action_for(tag, known, self.sop_class_uid, place.path)
-        if place.content is not None and tag == VALUE_OF.get(_concept_of(source)[2]):
+        if place.content is not None and tag == VALUE_OF.get(concept_of(source)[2]):
             action = place.content
         if action is Action.REMOVE:
             return self._removed(tag)
@@ -240,14 +204,14 @@ class _Walk:
         value = value_of(source, tag, vr)
         if tag == _CHARACTER_SET:
             spelt = values.character_set(value)
-            return self._removed(tag) if spelt is None else _element(tag, vr, spelt)
+            return self._removed(tag) if spelt is None else element_of(tag, vr, spelt)
         if action is Action.CLEAN and vr in ("DA", "DT", "AS", *TEXT_VRS):
             return self._cleaned(source, tag, vr, value, place)
         if not fits(tag, vr, value) or (vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None):
             return self._removed(tag)
         if place.names_somebody and vr in ("LO", "SH", "UC", "UR"):
             return self._changed(tag, vr, dummy_for(vr))
-        return _element(tag, vr, value)
+        return element_of(tag, vr, value)
 
     def _removed(self, tag: int) -> None:
         self.tags.add(name_of(tag))
@@ -261,7 +225,7 @@ class _Walk:
     def _cleaned(self, source: Dataset, tag: int, vr: str, value: bytes, place: "_Place"):
         """Action C on dates, ages and text; what cannot be cleaned gets the action that it has without."""
         if vr in ("DA", "DT", "AS") and not value.strip(b" \0"):
-            return _element(tag, vr, value)
+            return element_of(tag, vr, value)
         if vr in TEXT_VRS:
             clean = self._harmless(tag, vr, value, place.charset)
         else:
@@ -275,7 +239,7 @@ class _Walk:
             return self._removed(tag)
         if clean != value.strip(b" \0") or vr in ("DA", "DT"):
             self.tags.add(name_of(tag))
-        return _element(tag, vr, clean)
+        return element_of(tag, vr, clean)
 
     def _harmless(self, tag: int, vr: str, value: bytes, charset: bytes) -> bytes:
         text = values.decoded(value, vr, charset)
@@ -290,7 +254,7 @@ class _Walk:
     def _replaced(self, source: Dataset, tag: int, known: str, action: Action, place: "_Place"):
         """Actions Z and D. Names and IDs of the patient become the pseudonym; sequences are cleaned, never invented."""
         vr = known.split(" or ")[0]
-        is_sequence = _vr(source, tag, known) == "SQ"
+        is_sequence = vr_in(source, tag, known) == "SQ"
         if vr == "SQ":
             keeps = action is Action.DUMMY and is_sequence
             return self._sequence(source, tag, place) if keeps else self._changed(tag, vr, [])
@@ -300,12 +264,12 @@ class _Walk:
         if action is Action.EMPTY or not value.strip(b" \0"):
             if value or is_sequence:
                 self.tags.add(name_of(tag))
-            return _element(tag, vr, b"")
+            return element_of(tag, vr, b"")
         if vr == "UI":
             return self._renewed(source, tag)
         dummy = dummy_for(vr)
         self.tags.add(name_of(tag))
-        return _element(tag, vr, dummy if isinstance(dummy, bytes) else dummy.encode())
+        return element_of(tag, vr, dummy if isinstance(dummy, bytes) else dummy.encode())
 
     def _renewed(self, source: Dataset, tag: int):
         """Each UID of the element replaced, well-known ones excepted; what is no UID is removed."""
@@ -316,7 +280,7 @@ class _Walk:
         new = [self._new_uid(one) if one and (tag in self.old or not is_well_known_uid(one)) else one for one in old]
         if new != old:
             self.uid_tags.add(name_of(tag))
-        return _element(tag, "UI", "\\".join(new).encode())
+        return element_of(tag, "UI", "\\".join(new).encode())
 
     def _new_uid(self, old: str) -> str:
         """Also of what looks well-known, since no study, series or instance is."""
@@ -329,8 +293,8 @@ class _Walk:
     def _sequence(self, source: Dataset, tag: int, place: "_Place") -> DataElement | None:
         below, items = place.below(tag), []
         are_content = tag in CONTENT_SEQUENCES and self.profile.cleans_content
-        for item in (originals := _items(source, tag)):
-            content = self.profile.content_item_action(*_concept_of(item)) if are_content else None
+        for item in (originals := items_of(source, tag)):
+            content = self.profile.content_item_action(*concept_of(item)) if are_content else None
             if content is Action.REMOVE:
                 self.tags.add(name_of(tag))
             else:
@@ -346,14 +310,14 @@ class _Walk:
         if source is not self.source or any(other in source for other in OTHER_PIXELS if other < tag):
             return self._removed(tag)
         if self.syntax.is_encapsulated:
-            return _raw(source, tag)._replace(VR="OB")  # PS3.5 A.4
+            return raw_element(source, tag)._replace(VR="OB")  # PS3.5 A.4
         length = self._native_bytes(tag)
         value = value_of(source, tag, "OL" if vr == "OW" and self._number(0x00280100) == 32 else vr)
         if len(value) != length:
             self.tags.add(name_of(tag))
         if len(value) < length - 1:
             raise NotReleased("truncated pixels")
-        return _element(tag, vr, value[:length].ljust(length, b"\0"))
+        return element_of(tag, vr, value[:length].ljust(length, b"\0"))
 
     def _native_bytes(self, tag: int) -> int:
         bits = OTHER_PIXELS.get(tag) or self._number(0x00280100)
@@ -375,7 +339,7 @@ class _Walk:
     def _overlay(self, source: Dataset, tag: int, known: str, place: "_Place"):
         """Clean Graphics: regions of interest stay with their bits, everything drawn or written goes."""
         first = tag & 0xFFFF0000
-        vr = _vr(source, tag, known) if known else ""
+        vr = vr_in(source, tag, known) if known else ""
         value = value_of(source, tag, vr)
         frames = value_of(source, first | 0x0015).strip(b" \0") or b"1"
         bits = int(frames) if frames.isdigit() else 0
@@ -387,7 +351,7 @@ class _Walk:
         stays = is_region and not place.path and tag & 0xFFFF in _KEPT_OF_OVERLAYS
         if not stays or vr not in known.split(" or ") or not fits(tag, vr, value):
             return self._removed(tag)
-        return _element(tag, vr, value)
+        return element_of(tag, vr, value)
 
     # private elements
 
@@ -396,7 +360,7 @@ class _Walk:
         if is_creator(tag):
             creator = value_of(source, tag).strip(b" \0")
             keeps = self.profile.keeps_private and creator.isascii() and len(creator) <= 64
-            return _element(tag, "LO", creator) if keeps else self._removed(tag)
+            return element_of(tag, "LO", creator) if keeps else self._removed(tag)
         creator_tag = tag & 0xFFFF0000 | tag >> 8 & 0xFF
         creator = (
             value_of(source, creator_tag).strip(b" \0") if creator_tag in source and is_creator(creator_tag) else None
@@ -404,7 +368,7 @@ class _Walk:
         if creator is None or not creator.isascii() or len(creator) > 64:
             return self._removed(tag)
         allowed = self.profile.private_vr(creator.decode("ascii"), tag >> 16, tag & 0xFF)
-        stated = _raw(source, tag).VR
+        stated = raw_element(source, tag).VR
         if stated in (None, "UN"):
             stated = (allowed or "").split(" or ")[-1] or "UN"
         if allowed is None or (allowed and stated not in allowed.split(" or ")):
@@ -421,16 +385,16 @@ class _Walk:
         if vr == "UI":
             return self._renewed(source, tag)
         if vr == "TM":
-            return _element(tag, vr, value) if policy in ("shift", "keep") else None
+            return element_of(tag, vr, value) if policy in ("shift", "keep") else None
         if vr in ("DA", "DT") and policy != "keep":
             changed = None if policy == "remove" else self._dated(value.decode("ascii", "replace"), vr)
-            return None if changed is None else _element(tag, vr, changed.encode())
+            return None if changed is None else element_of(tag, vr, changed.encode())
         if vr == "AS":
             age = dates.capped_age(value.decode("ascii", "replace"))
-            return None if age is None else _element(tag, vr, age.encode())
+            return None if age is None else element_of(tag, vr, age.encode())
         if vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None:
             return None
-        return _element(tag, vr, value)
+        return element_of(tag, vr, value)
 
     # the whole
 
@@ -493,100 +457,16 @@ class _Place(NamedTuple):
         return _Place((*self.path, name_of(tag)), names_somebody, None, self.charset)
 
 
-# --- elements as the file holds them -----------------------------------------------------------------------------
-
-
-def _raw(source: Dataset, tag: int) -> DataElement | RawDataElement | None:
-    """As it was read, where get_item would decode what is empty."""
-    return dict(source.items()).get(tag)
-
-
-def value_of(source: Dataset, tag: int, vr: str = "") -> bytes:
-    """The value's bytes, in little endian if vr says which numbers they are. Empty where absent, and for sequences."""
-    raw = _raw(source, tag)
-    value = raw.value if raw is not None else None
-    if tag in _DECODED_BY_READING and value is not None and not isinstance(value, bytes):
-        return "\\".join([value] if isinstance(value, str) else map(str, value)).encode("latin-1", "replace")
-    if not isinstance(value, bytes):
-        return b""
-    size = _NUMBER_BYTES.get(vr, 1)
-    if source.original_encoding[1] or size == 1:
-        return value
-    whole = len(value) // size * size
-    return np.frombuffer(value[:whole], dtype=f">u{size}").astype(f"<u{size}").tobytes() + value[whole:]
-
-
-def _vr(source: Dataset, tag: int, known: str) -> str:
-    """The VR that the file states; the dictionary's where it states none (implicit, UN)."""
-    stated = _raw(source, tag).VR
-    if stated in (None, "UN") or " or " in stated:
-        return _choice(source, tag, known.split(" or "))
-    return stated
-
-
-def _choice(source: Dataset, tag: int, choices: list[str]) -> str:
-    """US or SS by Pixel Representation here or above; bytes or words by the bits of a sample: PS3.5 Annex A."""
-    if choices[:2] == ["US", "SS"]:
-        while _PIXEL_REPRESENTATION not in source and getattr(source, "parent_seq", None) is not None:
-            source = source.parent_seq.parent_dataset
-        signed = value_of(source, _PIXEL_REPRESENTATION, "US") == b"\1\0"
-        return "SS" if signed else "US"
-    return "OW" if "OW" in choices else choices[0]
-
-
-_PIXEL_REPRESENTATION = 0x00280103
-
-
-def _items(source: Dataset, tag: int) -> Sequence:
-    element = _raw(source, tag)
-    if not isinstance(element, RawDataElement):
-        return element.value
-    implicit = element.VR == "UN" or source.original_encoding[0]  # UN hides an implicit sequence: PS3.5 6.2.2 note 4
-    little_endian = element.VR == "UN" or source.original_encoding[1]
-    try:
-        items = convert_SQ(element.value or b"", implicit, little_endian, source.original_character_set)
-    except Exception as error:
-        raise NotRead(type(error).__name__) from error
-    items.parent_dataset = source
-    for item in items:
-        item.parent_seq = items
-    return items
-
-
-def _element(tag: int, vr: str, value: bytes) -> RawDataElement:
-    """Written byte for byte."""
-    value += (b"\0" if vr in ("UI", "OB", "UN") or vr in _NUMBER_BYTES else b" ") * (len(value) % 2)
-    return RawDataElement(BaseTag(tag), vr, len(value), value, 0, False, True)
-
-
-def _charset_of(source: Dataset, inherited: bytes) -> bytes:
-    """Specific Character Set of the data set itself, else that of the one above; empty where it is not known."""
-    if _CHARACTER_SET not in source:
-        return inherited
-    return values.character_set(value_of(source, _CHARACTER_SET)) or b""
-
-
-def _concept_of(item: Dataset) -> tuple[str, str, str]:
-    """Code value and scheme of the concept name, and the value type, of a content item."""
-
-    def text(dataset: Dataset, tag: int) -> str:
-        return value_of(dataset, tag).strip(b" \0").decode("latin-1")
-
-    names = _items(item, 0x0040A043) if 0x0040A043 in item else []
-    name = names[0] if len(names) else Dataset()
-    return text(name, 0x00080100), text(name, 0x00080102), text(item, 0x0040A040)
-
-
 def _identifying(source: Dataset, profile: Profile, charset: bytes = b"") -> list[tuple[int, str, str]]:
     """(tag, VR, text) of all that tells who the patient is, at any depth."""
     found = []
-    charset = _charset_of(source, charset)
+    charset = charset_of(source, charset)
     for tag in sorted(map(int, source.keys())):
         known = vr_of(tag)
-        vr = _vr(source, tag, known) if known else _raw(source, tag).VR
+        vr = vr_in(source, tag, known) if known else raw_element(source, tag).VR
         if vr == "SQ":
             with suppress(Exception):  # of a sequence that is none nothing is kept, and nothing learnt
-                found += [one for item in _items(source, tag) for one in _identifying(item, profile, charset)]
+                found += [one for item in items_of(source, tag) for one in _identifying(item, profile, charset)]
             continue
         vr = vr if vr in known.split(" or ") else known.split(" or ")[0]
         if (

@@ -38,4 +38,5 @@ def test_de_identification_brings_no_new_error(profile: str, inputs: dict[str, P
         target.write_bytes(output)
         pairs.append(Pair(name, path, target))
     assert len(pairs) > 150
-    assert not new_errors(pairs)
+    found = new_errors(pairs)
+    assert not found, "\n".join(f"{error}: {', '.join(names[:3])}" for error, names in found.items())

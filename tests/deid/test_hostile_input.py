@@ -217,7 +217,7 @@ def test_hostile_input_ends_soon_and_within_little_memory(name: str, profile: st
     process = fork.Process(target=_report, args=(theirs, CASES[name](), _profile(profile)))
     process.start()
     theirs.close()
-    answered = ours.poll(10 * SECONDS)
+    answered = ours.poll(5 * SECONDS)
     process.kill()
     process.join()
     assert answered
