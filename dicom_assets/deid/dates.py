@@ -4,10 +4,12 @@ A shift leaves times of the day as they are, so that intervals within a day and 
 """
 
 import re
+from collections.abc import Callable
 from datetime import date, timedelta
 
 _DATE = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)")
 _DATETIME = re.compile(r"(\d{4})(\d\d)?(\d\d)?((?:\d{2}){0,3})(\.\d{1,6})?([+-]\d{4})?")
+_LONGEST = 64  #: characters; a range of two DT has 53
 _AGE = re.compile(r"(\d{3})([DWMY])")
 #: Units of AS in years: PS3.5 6.2
 _UNITS_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
@@ -31,7 +33,9 @@ def capped_age(value: str) -> str | None:
     return _each(value, _cap)
 
 
-def _each(value: str, change) -> str | None:
+def _each(value: str, change: Callable[[str], str | None]) -> str | None:
+    if max(map(len, value.split("\\"))) > _LONGEST:
+        return None
     changed = [change(part.strip(" \0")) if part.strip(" \0") else "" for part in value.split("\\")]
     return None if None in changed else "\\".join(changed)
 

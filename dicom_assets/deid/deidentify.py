@@ -30,12 +30,12 @@ from .elements import (
 )
 from .identity import Identity, identity_of
 from .part10 import Opened, file_meta, framed, in_order, opened
-from .pixel_data import native_bytes, text_beside
+from .pixel_data import is_offset_table, native_bytes, text_beside
 from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
 from .survey import CHARACTER_SET, Mark, Surveyor
 from .values import character_set, codecs, decoded, is_uid, readings
-from .walk import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, Context, Effect, Walk, merged
+from .walk import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, Context, Effect, Walk, merged, uids_told
 
 _FIRST_READ = 32768  #: bytes; then as many as the last header had
 _MOST_READ_AHEAD = 4 << 20
@@ -43,10 +43,12 @@ _LARGEST_HEADER = 512 << 20
 _LARGEST_TAIL = 256 << 20  #: bytes behind the pixel data
 _LONGEST_EXCESS = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
 _MOST_CONTEXTS = 64
+_MOST_IDENTIFIERS = 500  #: names, IDs and addresses of one instance
 #: PDF, CDA, STL, OBJ, MTL
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 _SOP_CLASS, _MODALITY, _ISSUER, _PIXEL_REPRESENTATION = 0x00080016, 0x00080060, 0x00100021, 0x00280103
 _STUDY, _SERIES, _INSTANCE = PLACING_UIDS
+_EMPTY_ITEM = b"\xfe\xff\x00\xe0\0\0\0\0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 #: Elements that Notes gives as text
 _TOLD = tuple((tag_of(keyword), keyword) for keyword in ("ImageType", "ConversionType", "BurnedInAnnotation"))
@@ -151,7 +153,7 @@ class Deidentifier:
                 done = _walked(reader, context)
                 if self._determining(file, done, told) == key:
                     return self._finished(reader, source, context, done)
-            except DicomAssetsError:
+            except (DicomAssetsError, NotInOrder):
                 pass  # by the predecessor's rules; now by its own
         found = _surveyed(reader, self._surveyor)
         key = self._determining(file, found, told)
@@ -165,10 +167,12 @@ class Deidentifier:
         """All that a context depends on. Two instances for which it is equal have the same context."""
         get = found.noted.get
         patient_id = get(PATIENT_ID, b"").strip(b" \0")
-        lacking = () if all(found.placed) else (file.sop_instance_uid, *(get(tag, b"") for tag in PLACING_UIDS))
+        lacking: tuple = ()
+        if not all(found.placed):
+            lacking = (file.sop_instance_uid, *(_either(found.noted, tag) for tag in PLACING_UIDS))
         return (
             told,
-            get(_SOP_CLASS, b""),
+            _either(found.noted, _SOP_CLASS),
             file.sop_class_uid,
             get(CHARACTER_SET, b""),
             get(_PIXEL_REPRESENTATION, b""),
@@ -182,7 +186,10 @@ class Deidentifier:
     def _new_context(self, key: tuple, file: Opened, found: _Look, told: _Told) -> Context:
         noted, profile = found.noted, self.profile
         pseudonym, known = told
-        sop_class = _uid(noted, _SOP_CLASS) or file.sop_class_uid
+        if not noted:
+            raise BadInput("UNREADABLE")
+        misstated = _text(noted, -_SOP_CLASS)
+        sop_class = _uid(noted, _SOP_CLASS) or file.sop_class_uid or (misstated if is_uid(misstated) else "")
         if not sop_class:
             raise BadInput("SOP_CLASS_MISSING")
         if sop_class.startswith(_ENCAPSULATED_DOCUMENTS) and profile.encapsulated == "quarantine":
@@ -197,6 +204,8 @@ class Deidentifier:
         marks = found.marks
         if profile.dates == "keep":
             marks = frozenset(mark for mark in marks if mark.vr not in ("DA", "DT"))
+        if sum(m.value.count(b"\\") + 1 for m in marks if m.vr not in ("DA", "DT")) > _MOST_IDENTIFIERS:
+            raise Refused("TOO_MANY_IDENTIFIERS")
         values = [(m.tag, m.vr, text) for m in sorted(marks) for text in readings(m.value, m.vr, m.charset)]
         context = Context(
             profile=profile,
@@ -225,14 +234,15 @@ class Deidentifier:
         return self.key.patient(patient_id + (b"\\" + issuer if issuer else b""))
 
     def _missing_uids(self, file: Opened, found: _Look) -> dict[int, tuple[str, str]]:
-        """tag -> (what stands for the old one, the new one), where a UID that places the instance is no UID. A missing
+        """tag -> (what stands for the old one, the new one), where a UID that places the instance is no UID, or states
+        another VR. A missing
         instance UID is the file meta's; a missing study or series is one of this instance alone."""
         old = dict(zip(PLACING_UIDS, found.placed, strict=True))
-        instance = old[_INSTANCE] or _text(found.noted, _INSTANCE) or file.sop_instance_uid
+        instance = old[_INSTANCE] or _either(found.noted, _INSTANCE) or file.sop_instance_uid
         if not instance:
             raise BadInput("UID_MISSING")
         stand_in = {_INSTANCE: instance, _STUDY: f"study of {instance}", _SERIES: f"series of {instance}"}
-        olds = {tag: _text(found.noted, tag) or stand_in[tag] for tag, uid in old.items() if not uid}
+        olds = {tag: _either(found.noted, tag) or stand_in[tag] for tag, uid in old.items() if not uid}
         return {tag: (text, self._uid_for(text)) for tag, text in olds.items()}
 
     def _uid_for(self, old: str) -> str:
@@ -268,7 +278,7 @@ class Deidentifier:
         effect = done.effect
         uids = dict(effect.uids)
         uids |= {old: new for old, new in context.missing.values() if is_uid(old) and old != new}
-        if effect.mentions and not effect.mentions.isdisjoint(uids):
+        if any(told == old or told.startswith(f"{old}.") for told in effect.mentions for old in uids):
             raise Refused("IDENTIFIER_LEFT")
         study, series, instance = (
             uids.get(old, old) if old else context.missing[tag][1]
@@ -375,11 +385,18 @@ def _pixel_data(
             raise BadInput("PIXEL_DATA_MALFORMED")
         extents = list(fragments(source, value, source.size))
         stop = extents[-1][1] if extents else value
-        if any(identity.found_in(text, "UT") for text in text_beside(source, extents)):
+        texts = list(text_beside(source, extents))
+        if any(identity.found_in(text, "UT") for text in texts):
             raise Refused("IDENTIFIER_LEFT")
-        return [header(tag, "OB", UNDEFINED), range(value, stop), _SEQUENCE_END], stop + 8, tag
+        effects.append(Effect(mentions=uids_told(b"\n".join(texts))))
+        head, first = header(tag, "OB", UNDEFINED), value
+        if extents and not is_offset_table(source, extents):
+            head, first = head + _EMPTY_ITEM, extents[0][1]
+        return [head, range(first, stop), _SEQUENCE_END], stop + 8, tag
     if value + length > source.size:
         raise BadInput("PIXEL_DATA_TRUNCATED")
+    if file.encapsulated:  # bytes without fragments, under a syntax that has them
+        raise BadInput("PIXEL_DATA_MALFORMED")
     wanted = native_bytes(noted, tag, length)
     if length < wanted - 1:
         raise BadInput("PIXEL_DATA_TRUNCATED")
@@ -426,6 +443,11 @@ def _codecs_of(marks: Iterable[Mark]) -> tuple[str, ...]:
 
 def _text(noted: dict[int, bytes], tag: int) -> str:
     return noted.get(tag, b"").strip(b" \0").decode("latin-1")
+
+
+def _either(noted: dict[int, bytes], tag: int) -> str:
+    """Also where the element states a VR that it cannot have."""
+    return _text(noted, tag) or _text(noted, -tag)
 
 
 def _uid(noted: dict[int, bytes], tag: int) -> str:

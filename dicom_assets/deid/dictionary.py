@@ -24,9 +24,13 @@ def _lines() -> list[str]:
 
 
 @cache
-def _repeating_lines() -> list[str]:
-    """Those of repeating groups: `60xx3000`."""
-    return [line for line in _lines() if "x" in line[:8]]
+def _repeating_lines() -> dict[str, list[str]]:
+    """Those of repeating groups and elements (`60xx3000`, `002031xx`), by their first three digits."""
+    found: dict[str, list[str]] = {}
+    for line in _lines():
+        if "x" in line[:8]:
+            found.setdefault(line[:3].replace("x", ""), []).append(line)
+    return found
 
 
 def _line_of(digits: str) -> str:
@@ -35,9 +39,10 @@ def _line_of(digits: str) -> str:
     at = bisect(lines, digits)
     if at < len(lines) and lines[at].startswith(digits):
         return lines[at]
-    if int(digits[:4], 16) & 1:
+    if int(digits[3], 16) & 1:
         return ""
-    fits = (line for line in _repeating_lines() if all(m in (d, "x") for m, d in zip(line, digits, strict=False)))
+    candidates = _repeating_lines().get(digits[:3], []) or _repeating_lines().get(digits[:2], [])
+    fits = (line for line in candidates if all(m in (d, "x") for m, d in zip(line, digits, strict=False)))
     return next(fits, "")
 
 

@@ -122,7 +122,12 @@ def header_at(data: bytes, position: int, end: int, implicit: bool) -> tuple[int
     return group << 16 | number, stated, length, position + 8
 
 
-def element_at(data: bytes, position: int, end: int, implicit: bool, depth: int = 0) -> Element:
+Ends = dict[int, int]  #: where sequences and items of undefined length begin and end in the same data: found once
+
+
+def element_at(
+    data: bytes, position: int, end: int, implicit: bool, depth: int = 0, ends: Ends | None = None
+) -> Element:
     """The element that begins at position. Raises BadInput where it does not end before `end`."""
     tag, stated, length, value = header_at(data, position, end, implicit)
     vr = _implicit_vr(tag, length) if implicit else ENCODED_VRS.get(stated, "")
@@ -133,11 +138,17 @@ def element_at(data: bytes, position: int, end: int, implicit: bool, depth: int 
             raise BadInput("ELEMENT_TRUNCATED")
         return Element(tag, vr, position, value, value + length, value + length, False)
     if vr not in ("SQ", "UN") or tag in PIXEL_TAGS:
-        if tag in PIXEL_TAGS or vr in ("OB", "OW"):
+        if tag in PIXEL_TAGS:
             stop = end_of_fragments(InMemory(data), value, end)
             return Element(tag, vr, position, value, stop - 8, stop, True)
         raise BadInput("ELEMENT_MALFORMED")
-    stop = _end_of_sequence(data, value, end, implicit or vr == "UN", depth)
+    stop = ends.get(value, 0) if ends is not None else 0
+    if not stop:
+        stop = _end_of_sequence(data, value, end, implicit or vr == "UN", depth, ends)
+        if ends is not None:
+            ends[value] = stop
+    elif stop > end:
+        raise BadInput("ELEMENT_TRUNCATED")
     return Element(tag, vr, position, value, stop - 8, stop, True)
 
 
@@ -161,7 +172,9 @@ def elements(data: bytes, position: int, end: int, implicit: bool, depth: int = 
         position = element.stop
 
 
-def items(data: bytes, element: Element, implicit: bool, depth: int = 0) -> list[tuple[int, int]]:
+def items(
+    data: bytes, element: Element, implicit: bool, depth: int = 0, ends: Ends | None = None
+) -> list[tuple[int, int]]:
     """Begin and end of each item's data set, delimiters excluded. Raises BadInput."""
     found, position, end = [], element.value, element.value_stop
     while position < end:
@@ -169,12 +182,12 @@ def items(data: bytes, element: Element, implicit: bool, depth: int = 0) -> list
             if not data[position:end].strip(b"\0"):
                 break
             raise BadInput("SEQUENCE_MALFORMED")
-        start, stop, position = _item(data, position, end, implicit, depth)
+        start, stop, position = _item(data, position, end, implicit, depth, ends)
         found.append((start, stop))
     return found
 
 
-def _item(data: bytes, position: int, end: int, implicit: bool, depth: int) -> tuple[int, int, int]:
+def _item(data: bytes, position: int, end: int, implicit: bool, depth: int, ends: Ends | None) -> tuple[int, int, int]:
     """Begin and end of the item's data set, and the position behind the item."""
     group, number, length = implicit_header(data, position)
     if group << 16 | number != ITEM:
@@ -184,17 +197,19 @@ def _item(data: bytes, position: int, end: int, implicit: bool, depth: int) -> t
         if start + length > end:
             raise BadInput("SEQUENCE_MALFORMED")
         return start, start + length, start + length
-    position = start
+    position = ends.get(start, start) if ends is not None else start
     while True:
         if position + 8 > end:
             raise BadInput("SEQUENCE_MALFORMED")
         group, number, _length = implicit_header(data, position)
         if group << 16 | number == ITEM_END:
+            if ends is not None:
+                ends[start] = position
             return start, position, position + 8
-        position = element_at(data, position, end, implicit, depth + 1).stop
+        position = element_at(data, position, end, implicit, depth + 1, ends).stop
 
 
-def _end_of_sequence(data: bytes, position: int, end: int, implicit: bool, depth: int) -> int:
+def _end_of_sequence(data: bytes, position: int, end: int, implicit: bool, depth: int, ends: Ends | None) -> int:
     """Behind the sequence delimiter."""
     if depth > DEEPEST:
         raise Refused("NESTED_TOO_DEEPLY")
@@ -202,7 +217,7 @@ def _end_of_sequence(data: bytes, position: int, end: int, implicit: bool, depth
         group, number, _length = implicit_header(data, position)
         if group << 16 | number == SEQUENCE_END:
             return position + 8
-        position = _item(data, position, end, implicit, depth)[2]
+        position = _item(data, position, end, implicit, depth, ends)[2]
     raise BadInput("ELEMENT_TRUNCATED")
 
 
@@ -265,7 +280,7 @@ def _swapped(data: bytes, start: int, end: int, depth: int) -> bytes:
     """Explicit VR Big Endian -> the same bytes in number, Explicit VR Little Endian."""
     if depth > DEEPEST:
         raise Refused("NESTED_TOO_DEEPLY")
-    parts, position, bits = [], start, 16
+    parts, position, bits = [], start, 0
     while position < end:
         if position + 8 > end:
             raise BadInput("ELEMENT_TRUNCATED")
@@ -300,8 +315,10 @@ def _swapped(data: bytes, start: int, end: int, depth: int) -> bytes:
         if tag == 0x00280100 and length == 2:
             bits = content[0] << 8 | content[1]
         size = NUMBER_BYTES.get(vr, 1)
-        if tag == PIXEL_DATA and vr == "OW" and bits == 32:
-            size = 4
+        if tag == PIXEL_DATA and vr == "OW":
+            if not bits:  # how its numbers lie is told too late
+                raise BadInput("ELEMENT_MALFORMED")
+            size = 4 if bits == 32 else size
         parts.append(_swap(content, size))
         position = value + length
     return b"".join(parts)

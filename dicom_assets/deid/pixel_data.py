@@ -1,7 +1,7 @@
 """What can be told of pixel data without decoding it: how many bytes native pixels have (PS3.3 C.7.6.3, PS3.5 8.1.1),
 and the text that compressed streams carry beside their pixels (ITU-T T.81, T.87, T.800)."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import BadInput
 from .elements import OTHER_PIXELS, Source
@@ -13,6 +13,7 @@ _JPEG, _JPEG_2000, _END_OF_IMAGE = b"\xff\xd8", b"\xff\x4f", b"\xff\xd9"
 _LAST_BEFORE_PIXELS = frozenset({0xDA, 0x90})  #: start of scan, start of tile-part
 _COMMENTS = {_JPEG: frozenset({0xFE, *range(0xE0, 0xF0)}), _JPEG_2000: frozenset({0x64})}
 _WITHOUT_LENGTH = frozenset({0xD8, 0x4F, *range(0xD0, 0xD8), *range(0x30, 0x40)})
+_PRINTABLE = bytes(range(32, 127)) + b"\0\t\r\n"
 _HEAD, _LONGEST_HEAD = 1024, 1 << 20  #: bytes of a stream that are looked at for its comments
 _TAIL, _LONGEST_TAIL = (
     4,
@@ -49,21 +50,40 @@ def _frames(values: Mapping[int, bytes]) -> int:
     return int(text) or 1
 
 
+def is_offset_table(source: Source, fragments: Sequence[tuple[int, int]]) -> bool:
+    """Is the first fragment a Basic Offset Table (PS3.5 A.4): empty, or offsets of fragments, ascending from 0?"""
+    start, stop = fragments[0]
+    table, first = source.read(start, stop), stop
+    if len(table) % 4:
+        return False
+    offsets = [int.from_bytes(table[at : at + 4], "little") for at in range(0, len(table), 4)]
+    begins = {begin - 8 - first for begin, _ in fragments[1:]}
+    return all(offset in begins for offset in offsets) and offsets == sorted(offsets)
+
+
 def text_beside(source: Source, fragments: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-    """Comments, application segments, and bytes behind the end of an image, of JPEG, JPEG-LS and JPEG 2000 streams.
+    """Comments, application segments, and bytes behind the end of an image, of JPEG, JPEG-LS and JPEG 2000 streams;
+    fragments that are nothing but text.
     fragments: begin and end of each. What was told of one is not told again of an equal one."""
     seen: set[bytes] = set()
     for start, stop in fragments:
         head = source.read(start, min(start + _HEAD, stop))
         if head[:2] not in _COMMENTS:
+            if _is_text(head):
+                yield source.read(start, min(start + _LONGEST_TAIL, stop))
             continue
         for segment in _segments(source, head, start, stop):
             if segment not in seen:
                 seen.add(segment)
                 yield segment
         behind = _behind_the_end(source, start, stop)
-        if behind.strip(b"\0"):
+        if behind.strip(b"\0") not in (b"", _END_OF_IMAGE):
             yield behind
+
+
+def _is_text(head: bytes) -> bool:
+    """Coded pixels, of which less than 4 in 10 bytes are printable, never look like it."""
+    return len(head) > 0 and len(head.translate(None, _PRINTABLE)) * 4 <= len(head)
 
 
 def _segments(source: Source, head: bytes, start: int, stop: int) -> Iterator[bytes]:
@@ -71,6 +91,9 @@ def _segments(source: Source, head: bytes, start: int, stop: int) -> Iterator[by
     telling, position = _COMMENTS[head[:2]], 0
     while position + 4 <= len(head) and head[position] == 0xFF:
         marker = head[position + 1]
+        if marker == 0xFF:  # a fill byte
+            position += 1
+            continue
         if marker in _LAST_BEFORE_PIXELS:
             return
         if marker in _WITHOUT_LENGTH:
@@ -87,8 +110,8 @@ def _segments(source: Source, head: bytes, start: int, stop: int) -> Iterator[by
 
 def _behind_the_end(source: Source, start: int, stop: int) -> bytes:
     """Empty where the stream ends with its image, or with no image's end at all: a frame of several fragments."""
-    last = source.read(max(start, stop - _TAIL), stop)
-    if _END_OF_IMAGE in last:
-        return last[last.rindex(_END_OF_IMAGE) + 2 :]
-    last = source.read(max(start, stop - _LONGEST_TAIL), stop)
-    return last[last.rindex(_END_OF_IMAGE) + 2 :] if _END_OF_IMAGE in last else b""
+    for length in (_TAIL, _LONGEST_TAIL):
+        last = source.read(max(start, stop - length), stop)
+        if _END_OF_IMAGE in last:  # which coded pixels never hold
+            return last[last.index(_END_OF_IMAGE) + 2 :]
+    return b""

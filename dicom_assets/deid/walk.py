@@ -24,6 +24,7 @@ from .elements import (
     PIXEL_TAGS,
     UNDEFINED,
     Element,
+    Ends,
     MoreNeeded,
     NotInOrder,
     element_at,
@@ -41,7 +42,7 @@ from .identity import Identity, identity_of
 from .profile import Profile
 from .pseudonyms import PseudonymKey
 from .structured_reports import CONTENT_SEQUENCES, VALUE_OF
-from .survey import CHARACTER_SET, NO_MARKS, NOTED, Mark, Surveyor, end_of, mark, may_identify
+from .survey import CHARACTER_SET, NO_MARKS, NOTED, Mark, Surveyor, end_of, is_padding, mark, may_identify
 from .values import character_set, decoded, encoded, uids_in
 
 _SHORTEST_RUN = 2  #: elements
@@ -62,7 +63,7 @@ _OVERLAYS = frozenset(range(0x6000, 0x6100, 2))
 _OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
 #: Rows, columns, frames, type, origin, first frame, bits, position, data
 _KEPT_OF_OVERLAYS = frozenset({0x0010, 0x0011, 0x0015, 0x0040, 0x0050, 0x0051, 0x0100, 0x0102, 0x3000})
-_UID_IN_TEXT = re.compile(rb"[0-9]+(?:\.[0-9]+){5,}")
+_UID_IN_TEXT = re.compile(rb"(?<![0-9.])[0-9]++(?:\.[0-9]++){2,}+")
 
 
 @dataclass(slots=True, eq=False)
@@ -141,12 +142,17 @@ class Context:
                 memo.clear()
 
 
+def uids_told(text: bytes) -> frozenset[str]:
+    """What has the form of a UID."""
+    return frozenset(uid.decode() for uid in _UID_IN_TEXT.findall(text))
+
+
 class Plan(NamedTuple):
-    """What happens to elements of one tag and VR at one place. do: gets (scope, element, value) and gives the outcome.
-    known: the VR of the output. marked: their values identify."""
+    """What happens to elements of one tag and VR at one place. do: gets (scope, element, value, data) and gives the
+    outcome. stated: their VR. marked: their values identify."""
 
     do: Callable
-    known: str
+    stated: str
     marked: bool
 
 
@@ -229,6 +235,7 @@ class Walk:
         self.private_removed: set[int] = set()
         self._regions: dict[int, bool] = {}  # overlay groups that are kept
         self._end = 0  # of the top level
+        self._ends: Ends = {}
         self.count = 0
 
     # the loops
@@ -244,7 +251,7 @@ class Walk:
         out: list[bytes] = []
         effects: list[Effect] = []
         scope, implicit, limit, previous = self.context.root, self.implicit, len(data), behind
-        self._end = end
+        self._end, self._ends = end, {}
         own, own_index = (self.context.own if behind < 0 else ()), 0
         drops_private = not self.profile.keeps_private
         blocks: dict[int, _Block] = {}
@@ -254,14 +261,16 @@ class Walk:
             if position + 12 > limit:
                 if limit < end:
                     raise MoreNeeded
+                if position + 8 > end and not is_padding(data, position):
+                    raise BadInput("ELEMENT_TRUNCATED")
                 if position + 8 > end:
-                    if data[position:].strip(b"\0"):
-                        raise BadInput("ELEMENT_TRUNCATED")
                     position = end
                     break
             tag, stated, length, value = header_at(data, position, end, implicit)
-            if tag <= previous:
-                if limit < end or data[position:].strip(b"\0"):
+            if tag <= previous or not tag:
+                if limit < end:
+                    raise MoreNeeded
+                if not is_padding(data, position):
                     raise NotInOrder
                 position = end
                 break
@@ -287,7 +296,7 @@ class Walk:
                 broken, broken_at = scope.runs.pop(tag).encoded, position
             stop = value + length
             if stop > limit:
-                stop = end_of(data, position, limit, end, length, value, implicit, 0)
+                stop = end_of(data, position, limit, end, length, value, implicit, 0, self._ends)
             self.count += 1
             if tag & 0x10000:
                 extent = (position, value, stop)
@@ -295,7 +304,7 @@ class Walk:
                 position, previous = stop, tag
                 continue
             if tag in NOTED:
-                noted[tag] = data[value:stop]
+                noted[tag if implicit or stated in NOTED[tag] else -tag] = data[value:stop]
             outcome = scope.memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
             if broken and not broken.startswith(data[position:stop], position - broken_at):
                 scope.varying.add(tag)
@@ -311,6 +320,8 @@ class Walk:
             if tag in _SWITCHES:
                 scope = self._switched(scope, tag, data[value:stop])
             position, previous = stop, tag
+        if self.count > MOST_ELEMENTS:
+            raise Refused("TOO_MANY_ELEMENTS")
         self._remember_runs(known, data, out, effects, noted)
         out += [encoded_element for _tag, encoded_element in own[own_index:]]
         effects += [_changed(tag) for tag, block in blocks.items() if not block.is_kept]
@@ -334,7 +345,7 @@ class Walk:
                 encoded=run,
                 out=b"".join(out[begun.place : element.place + 1]),
                 effect=merged(effects[begun.effects : element.effects_behind]),
-                noted={tag: value for tag, value in noted.items() if begun.tag <= tag <= element.tag},
+                noted={tag: value for tag, value in noted.items() if begun.tag <= abs(tag) <= element.tag},
                 last_tag=element.tag,
                 count=count,
             )
@@ -359,13 +370,15 @@ class Walk:
                 break
             stop = value + length
             if stop > limit:
-                stop = end_of(data, position, limit, end, length, value, implicit, 0)
+                stop = end_of(data, position, limit, end, length, value, implicit, 0, self._ends)
             removed.add(tag)
             position, previous = stop, tag
         else:
             if limit == end and position + 8 <= end:  # an empty one at the very end
                 tag, _stated, length, value = header_at(data, position, end, implicit)
-                if tag & 0x10000 and tag > previous and value + length <= end:
+                if tag & 0x10000 and tag > previous:
+                    if value + length > end:
+                        raise BadInput("ELEMENT_TRUNCATED")
                     removed.add(tag)
                     position, previous = value + length, tag
         return position, previous
@@ -399,7 +412,7 @@ class Walk:
                 raise NotInOrder
             stop = value + length
             if stop > end:
-                stop = end_of(data, position, end, end, length, value, implicit, len(scope.path))
+                stop = end_of(data, position, end, end, length, value, implicit, len(scope.path), self._ends)
             self.count += 1
             if tag & 0x10000:
                 if drops_private:
@@ -445,6 +458,8 @@ class Walk:
     def _vr(self, scope: Scope, tag: int, stated: bytes, length: int) -> str:
         """The VR of a standard element: as stated, else (implicit, UN) the dictionary's. Raises BadInput."""
         vr = "UN" if self.implicit else ENCODED_VRS.get(stated, "")
+        if tag >> 16 == 0xFFFE:
+            raise BadInput("ELEMENT_MALFORMED")
         if not vr:
             raise BadInput("VR_UNKNOWN")
         if vr != "UN":
@@ -452,9 +467,9 @@ class Walk:
         if length == UNDEFINED:
             return "SQ"
         choices = vr_of(tag).split(" or ")
-        if "SS" in choices and "OW" not in choices:
+        if choices == ["US", "SS"]:
             return "SS" if scope.signed else "US"
-        return choices[-1] if len(choices) > 1 else choices[0] or "UN"
+        return choices[-1] or "UN"
 
     # one element
 
@@ -466,30 +481,31 @@ class Walk:
         outcome = plan.do(self, scope, element, value, data)
         if plan.marked and value:
             effect = outcome[1] or _NO_EFFECT
-            return outcome[0], replace(effect, marks=effect.marks | {mark(element.tag, value, scope.charset)})
+            found = mark(element.tag, plan.stated, value, scope.charset)
+            return outcome[0], replace(effect, marks=effect.marks | {found})
         return outcome
 
     def _plan(self, scope: Scope, tag: int, vr: str) -> Plan:
         context, group = scope.context, tag >> 16
         known = vr_of(tag)
         written = vr if vr in known.split(" or ") else known.split(" or ")[0]
-        marked = may_identify(tag, vr) or may_identify(tag, written)
+        marked = may_identify(tag, vr)
         if tag & 0xFFFF == 0 or group <= 2:
             return Plan(Walk._dropped, vr, False)
         if not scope.path and any(tag == own for own, _ in context.own):
-            return Plan(Walk._replaced_by_own, written, marked)
+            return Plan(Walk._replaced_by_own, vr, marked)
         if group in _OVERLAYS and "clean_graphics" in self.profile.options:
-            return Plan(Walk._overlay, written, False)
+            return Plan(Walk._overlay, vr, marked)
         if written not in ENCODED_VRS.values() or group >= 0xFFFA or 0x5000 <= group < 0x5100 or group in _OVERLAYS:
-            return Plan(Walk._removed, vr, False)  # unknown, signatures, trailing padding, curves, overlays
-        return Plan(self._action(scope, tag, vr, known), written, marked)
+            return Plan(Walk._removed, vr, marked)  # unknown, signatures, trailing padding, curves, overlays
+        return Plan(self._action(scope, tag, vr, known), vr, marked)
 
     def _action(self, scope: Scope, tag: int, vr: str, known: str) -> Callable:
         action = self.profile.action_for(tag, known, scope.context.sop_class_uid, scope.path)
         if tag == scope.content[0]:
             action = scope.content[1]
         if action is Action.REMOVE:
-            return Walk._removed_sequence if vr == "SQ" else Walk._removed
+            return Walk._removed
         if action is Action.EMPTY:
             return Walk._emptied
         if action is Action.DUMMY:
@@ -513,25 +529,24 @@ class Walk:
                 return Walk._aged
         if scope.within_identity and vr in _CODE_VRS:
             return Walk._coded_identity
-        return Walk._kept
+        return Walk._kept_uid if vr == "UI" else Walk._kept
 
     def _dropped(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         return b"", None
 
     def _removed(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
-        return b"", _changed(element.tag)
+        """Gone; but whom a sequence names is to be found nowhere else either."""
+        effect = _changed(element.tag)
+        if element.vr == "SQ":
+            return b"", replace(effect, marks=self._marks_within(scope, element, data))
+        return b"", effect
 
     _replaced_by_own = _removed
-
-    def _removed_sequence(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
-        """Gone; but whom it names is to be found nowhere else either."""
-        marks = self._marks_within(scope, element, data)
-        return b"", replace(_changed(element.tag), marks=marks)
 
     def _marks_within(self, scope: Scope, element: Element, data: bytes) -> frozenset[Mark]:
         """Whom a sequence names that goes."""
         depth = len(scope.path)
-        return self.context.surveyor.within_sequence(data, element, self.implicit, scope.charset, depth)
+        return self.context.surveyor.within_sequence(data, element, self.implicit, scope.charset, depth, self._ends)
 
     def _implicit_within(self, element: Element, data: bytes) -> bool:
         """The content of a sequence that is stated as UN is implicit: PS3.5 6.2.2."""
@@ -571,10 +586,21 @@ class Walk:
         """As it is, where it fits and says nothing of the patient."""
         tag, vr = element.tag, element.vr
         if not checker(tag, vr)(value):
-            return self._removed(scope, element, value, data)
+            return self._nothing_left(scope, element, value, data)
         if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
             return self._removed(scope, element, value, data)
-        return self._as_it_is(element, data), self._gated(tag, vr, value)
+        return self._as_it_is(element, data), self._gated(scope, tag, vr, value)
+
+    def _kept_uid(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
+        """Classes, and all UIDs where the profile retains them. A class that no one knows may be somebody's number."""
+        kept = self._kept(scope, element, value, data)
+        unknown = frozenset(uid for uid in uids_in(value) or () if uid and not is_well_known_uid(uid))
+        if not kept[0] or not unknown or not self.profile.groups["regenerate_uids"]:
+            return kept
+        numbers = " ".join(unknown).replace(".", " ").encode()
+        if self.context.identity.found_in(numbers, "LO"):
+            raise Refused("IDENTIFIER_LEFT")
+        return kept[0], merged([Effect(mentions=unknown), *([kept[1]] if kept[1] else [])])
 
     def _as_it_is(self, element: Element, data: bytes) -> bytes:
         """The element's own bytes where they are the standard's Explicit VR Little Endian; else written anew."""
@@ -584,16 +610,25 @@ class Walk:
             return whole
         return encode(element.tag, element.vr, whole[element.value - element.start :])
 
-    def _gated(self, tag: int, vr: str, value: bytes) -> Effect | None:
+    def _gated(self, scope: Scope, tag: int, vr: str, value: bytes) -> Effect | None:
         """The last gate: what is kept or cleaned holds no identifier of this patient. What the profile itself keeps is
         no hit. Raises Refused."""
-        identity = self.context.identity
-        if tag not in self.profile.kept_tags and identity.found_in(value, vr):
+        if tag not in self.profile.kept_tags and self._names_patient(scope, tag, vr, value):
             raise Refused("IDENTIFIER_LEFT")
         if vr in TEXT_VRS and b"." in value:
-            mentions = frozenset(uid.decode() for uid in _UID_IN_TEXT.findall(value))
+            mentions = uids_told(value)
             return Effect(mentions=mentions) if mentions else None
         return None
+
+    def _names_patient(self, scope: Scope, tag: int, vr: str, value: bytes) -> bool:
+        """As it stands, and as its character set reads it."""
+        identity = self.context.identity
+        if identity.found_in(value, vr):
+            return True
+        if vr not in TEXT_VRS or (value.isascii() and b"\x1b" not in value):
+            return False
+        text = decoded(value, vr, scope.charset)
+        return text is not None and identity.found_in(text.encode("utf-8", "replace"), vr)
 
     def _cleaned(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         """Text of which only what is harmless stays: PS3.15 E.3.5. Lines, and values, are cleaned one by one."""
@@ -609,13 +644,13 @@ class Walk:
         harmless = encoded("\\".join(parts), scope.charset)
         if not any(parts) or not checker(tag, vr)(harmless):
             return self._nothing_left(scope, element, value, data)
-        gated = self._gated(tag, vr, harmless)
+        gated = self._gated(scope, tag, vr, harmless)
         if harmless == value.rstrip(b" \0"):
             return encode(tag, vr, harmless), gated
         return encode(tag, vr, harmless), merged([_changed(tag), *([gated] if gated else [])])
 
     def _nothing_left(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
-        """What cannot be cleaned gets the action that it has without cleaning."""
+        """What cannot be kept or cleaned gets the action that it has without."""
         action = self.profile.without_cleaning(element.tag, scope.context.sop_class_uid, scope.path)
         handler = {Action.EMPTY: Walk._emptied, Action.DUMMY: Walk._dummied}.get(action, Walk._removed)
         return handler(self, scope, element, value, data)
@@ -684,7 +719,7 @@ class Walk:
         implicit, self.implicit = self.implicit, self._implicit_within(element, data)
         try:
             content = []
-            for start, stop in items(data, element, self.implicit, len(scope.path)):
+            for start, stop in items(data, element, self.implicit, len(scope.path), self._ends):
                 out, found = self.data_set(scope, data, start, stop)
                 effects.extend(found)
                 content.append(b"".join(out))
@@ -701,12 +736,14 @@ class Walk:
             raise Refused("NESTED_TOO_DEEPLY")
         implicit, self.implicit = self.implicit, self._implicit_within(element, data)
         try:
-            for start, stop in items(data, element, self.implicit, len(scope.path)):
+            for start, stop in items(data, element, self.implicit, len(scope.path), self._ends):
                 code, scheme, value_type = self._concept(data, start, stop, len(scope.path))
                 action = self.profile.content_item_action(code, scheme, value_type)
                 if action is Action.REMOVE:
                     depth = len(scope.path) + 1
-                    marks = self.context.surveyor.within(data, start, stop, self.implicit, scope.charset, depth)
+                    marks = self.context.surveyor.within(
+                        data, start, stop, self.implicit, scope.charset, depth, self._ends
+                    )
                     effects.append(replace(_changed(element.tag), marks=marks))
                     continue
                 place = scope.below(element.tag, (VALUE_OF.get(value_type), action))
@@ -807,7 +844,7 @@ class Walk:
         if effect is not None:
             effects.append(replace(effect, marks=NO_MARKS))  # as the survey, which does not look there
         if not block.is_kept:
-            self._gated(group << 16 | number >> 8, "LO", block.creator.encode())
+            self._gated(scope, group << 16 | number >> 8, "LO", block.creator.encode())
             block.is_kept, out[block.place] = True, block.encoded
         out.append(encoded_element)
 
@@ -842,7 +879,7 @@ class Walk:
             return (encode(element.tag, vr, age.encode()), None) if age is not None else (b"", None)
         if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
             return b"", None
-        return self._as_it_is(element, data), self._gated(element.tag, vr, value)
+        return self._as_it_is(element, data), self._gated(scope, element.tag, vr, value)
 
     def _renewed_private(self, element: Element, value: bytes) -> Outcome:
         old = uids_in(value)
