@@ -166,13 +166,15 @@ class Deidentifier:
     def _determining(self, file: Opened, found: _Look, told: _Told) -> tuple:
         """All that a context depends on. Two instances for which it is equal have the same context."""
         get = found.noted.get
-        patient_id = get(PATIENT_ID, b"").strip(b" \0")
+        patient_id = _patient_id(found)
         lacking: tuple = ()
         if not all(found.placed):
-            lacking = (file.sop_instance_uid, *(_either(found.noted, tag) for tag in PLACING_UIDS))
+            lacking = (file.sop_instance_uid, found.placed, *(_either(found.noted, tag) for tag in PLACING_UIDS))
         return (
             told,
-            _either(found.noted, _SOP_CLASS),
+            file.implicit,
+            get(_SOP_CLASS, b""),
+            get(-_SOP_CLASS, b""),
             file.sop_class_uid,
             get(CHARACTER_SET, b""),
             get(_PIXEL_REPRESENTATION, b""),
@@ -186,8 +188,6 @@ class Deidentifier:
     def _new_context(self, key: tuple, file: Opened, found: _Look, told: _Told) -> Context:
         noted, profile = found.noted, self.profile
         pseudonym, known = told
-        if not noted:
-            raise BadInput("UNREADABLE")
         misstated = _text(noted, -_SOP_CLASS)
         sop_class = _uid(noted, _SOP_CLASS) or file.sop_class_uid or (misstated if is_uid(misstated) else "")
         if not sop_class:
@@ -227,7 +227,7 @@ class Deidentifier:
 
     def _own_pseudonym(self, found: _Look, missing: dict[int, tuple[str, str]]) -> str:
         """Of PatientID byte for byte; of the study where there is none: one patient's only as far as one study's."""
-        patient_id = found.noted.get(PATIENT_ID, b"").strip(b" \0")
+        patient_id = _patient_id(found)
         if not patient_id:
             return self.key.patient_of_study(found.placed[0] or missing[_STUDY][0])
         issuer = found.noted.get(_ISSUER, b"").strip(b" \0") if self.profile.issuer_counts else b""
@@ -275,6 +275,8 @@ class Deidentifier:
 
     def _finished(self, reader: "_Reader", source: Source, context: Context, done: _Pass) -> Deidentified:
         file = reader.file
+        if not done.noted:
+            raise BadInput("UNREADABLE")
         effect = done.effect
         uids = dict(effect.uids)
         uids |= {old: new for old, new in context.missing.values() if is_uid(old) and old != new}
@@ -445,6 +447,11 @@ def _text(noted: dict[int, bytes], tag: int) -> str:
     return noted.get(tag, b"").strip(b" \0").decode("latin-1")
 
 
+def _patient_id(look: _Look) -> bytes:
+    """Byte for byte, but for padding; whatever VR it states."""
+    return (look.noted.get(PATIENT_ID) or look.noted.get(-PATIENT_ID, b"")).strip(b" \0")
+
+
 def _either(noted: dict[int, bytes], tag: int) -> str:
     """Also where the element states a VR that it cannot have."""
     return _text(noted, tag) or _text(noted, -tag)
@@ -459,7 +466,7 @@ def _uid(noted: dict[int, bytes], tag: int) -> str:
 def _notes(file: Opened, look: _Look) -> Notes:
     noted = look.noted
     return Notes(
-        patient_id=_patient_id(noted.get(PATIENT_ID, b""), noted.get(CHARACTER_SET, b"")),
+        patient_id=_patient_id_as_text(_patient_id(look), noted.get(CHARACTER_SET, b"")),
         study_instance_uid=_text(noted, _STUDY),
         sop_instance_uid=_text(noted, _INSTANCE) or file.sop_instance_uid,
         sop_class_uid=_text(noted, _SOP_CLASS) or file.sop_class_uid,
@@ -470,8 +477,7 @@ def _notes(file: Opened, look: _Look) -> Notes:
 
 
 @lru_cache(256)
-def _patient_id(value: bytes, charset: bytes) -> str:
-    value = value.strip(b" \0")
+def _patient_id_as_text(value: bytes, charset: bytes) -> str:
     text = decoded(value, "LO", character_set(charset) or b"")
     return value.decode("latin-1") if text is None else text
 

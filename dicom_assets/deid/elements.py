@@ -314,7 +314,7 @@ def _swapped(data: bytes, start: int, end: int, depth: int) -> bytes:
         content = data[value : value + length]
         if tag == 0x00280100 and length == 2:
             bits = content[0] << 8 | content[1]
-        size = NUMBER_BYTES.get(vr, 1)
+        size = NUMBER_BYTES.get(vr_of(tag).split(" or ")[0] if vr == "UN" else vr, 1)
         if tag == PIXEL_DATA and vr == "OW":
             if not bits:  # how its numbers lie is told too late
                 raise BadInput("ELEMENT_MALFORMED")

@@ -2,18 +2,28 @@
 
 What counts: names of all persons in the header, IDs, addresses and telephone numbers, dates. Names as whole words where
 they are no ordinary words, long ones inside other words too, short or ordinary ones only as the whole name; IDs as
-words, short ones only as a whole value; dates in their usual forms. The independent check after release searches by
-the same rules with code of its own (residual.py).
+words, short ones only as a whole value; dates in their usual forms. Numbers, and text among coded numbers, are looked
+at too. The independent check after release searches by the same rules with code of its own (residual.py).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from .identity_terms import CONTACTS, IDS, LONG, PATIENT_IDS, Terms
-from .lexicon import folded
-from .written_dates import Date, dates_in, signs_of_short_date
+from .identity_terms import BIRTH_DATE, CONTACTS, IDS, LONG, PATIENT_IDS, Terms, has_case, spaced
+from .lexicon import folded, lexicon
+from .term_search import (
+    LONG_NUMBER,
+    SHORTEST_NUMBER,
+    any_of,
+    fold,
+    is_number_in,
+    is_printable,
+    is_word_in,
+    printable_runs,
+)
+from .written_dates import Date, dates_in, signs_of_short_dates
 
 #: Elements whose values identify, beside those of IDENTIFYING_VRS.
 IDENTIFYING: frozenset[int] = IDS | CONTACTS
@@ -21,11 +31,60 @@ IDENTIFYING_VRS = frozenset({"PN", "DA", "DT"})
 
 _TEXT = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 _TYPED = _TEXT - {"AE", "CS"}  # where a short ID may be the whole value
-_LONG_NUMBER = 8  # digits: shorter ones may be measurements in a value that is no text
-_FOLDED = bytes(ord(chr(i).lower()) if i < 128 and chr(i).isalnum() else i if i > 127 else 32 for i in range(256))
+_WRITTEN_NUMBERS = frozenset({"DS", "IS"})
+_BINARY = frozenset("AT FD FL OB OD OF OL OV OW SL SS SV UL UN US UV".split())
+_SHORTEST_BINARY = 4  # bytes: a single number below it is nobody's name
+_SHORTEST_ENCODED = 6  # bytes: shorter names in other letters stand among coded numbers by chance
+_SHORT_CODE = 7  # characters: an ID below it may be somebody else's code
+
+#: Elements that say of which make the equipment is: makers are called like their founders and their towns.
+_VERSIONS = frozenset(
+    {
+        0x00080103,  # CodingSchemeVersion
+        0x00181019,  # SecondaryCaptureDeviceSoftwareVersions
+        0x0018101A,  # HardcopyDeviceSoftwareVersion
+        0x00181020,  # SoftwareVersions
+        0x00189525,  # ApplicationVersion
+        0x00660031,  # AlgorithmVersion
+        0x3010001A,  # ManufacturerModelVersion
+    }
+)
+_EQUIPMENT = _VERSIONS | {
+    0x00080070,  # Manufacturer
+    0x00080222,  # ManufacturerRelatedModelGroup
+    0x00081090,  # ManufacturerModelName
+    0x00140028,  # ComponentManufacturer
+    0x00145110,  # WedgeManufacturerName
+    0x00181016,  # SecondaryCaptureDeviceManufacturer
+    0x00181017,  # HardcopyDeviceManufacturer
+    0x00181018,  # SecondaryCaptureDeviceManufacturerModelName
+    0x0018101B,  # HardcopyDeviceManufacturerModelName
+    0x0018702A,  # DetectorManufacturerName
+    0x0018702B,  # DetectorManufacturerModelName
+    0x00189041,  # ReceiveCoilManufacturerName
+    0x00189050,  # TransmitCoilManufacturerName
+    0x00189526,  # ApplicationManufacturer
+    0x00203404,  # ModifyingDeviceManufacturer
+    0x00221093,  # IOLManufacturer
+    0x300A0216,  # SourceManufacturer
+    0x300A0238,  # ApplicationSetupManufacturer
+    0x300A0298,  # SourceApplicatorManufacturer
+}
+#: Elements of short codes and counters, which short IDs are equal to by chance.
+_CODES = frozenset(
+    {
+        0x00080100,  # CodeValue
+        0x00080102,  # CodingSchemeDesignator
+        0x00080103,  # CodingSchemeVersion
+        0x00080112,  # CodingSchemeRegistry
+        0x00080119,  # LongCodeValue
+        0x00209056,  # StackID
+    }
+)
+
 _CAMEL = re.compile(rb"(?<=[a-z])(?=[A-Z])")
 _NUMBER = re.compile(rb"(?<![0-9.])[0-9]{5,}(?![0-9]|\.[0-9])")
-_NEVER = re.compile(rb"(?!)")
+_ESCAPES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 
 
 @dataclass(frozen=True)
@@ -33,89 +92,165 @@ class Identity:
     """All terms folded: ASCII in lower case, what is no letter or digit a space.
 
     words: parts of names and IDs, found as whole words. phrases: several words in this order. inner: found anywhere.
-    numbers: IDs of digits only. whole_values: IDs that count only as a whole value. encoded: names beyond ASCII, as
-    bytes. dates: (year, month, day). parts: each part of a name, folded text: what descriptors.clean takes out.
-    contacts: those of words and phrases that are addresses. codecs: Python's names of the character sets."""
+    numbers: IDs of digits only. whole_values: IDs that count only as a whole value. foreign: names, IDs and addresses
+    with letters beyond ASCII, as text; encoded: the same as bytes. dates: (year, month, day); births: those of birth
+    among them. parts: each part of a name, folded text: what descriptors.clean takes out. contacts: those of words,
+    phrases and inner that are addresses. codecs: Python's names of the character sets."""
 
     words: frozenset[bytes] = frozenset()
     phrases: frozenset[bytes] = frozenset()
     inner: frozenset[bytes] = frozenset()
     numbers: frozenset[bytes] = frozenset()
     whole_values: frozenset[bytes] = frozenset()
+    foreign: frozenset[str] = frozenset()
     encoded: frozenset[bytes] = frozenset()
     dates: frozenset[Date] = frozenset()
+    births: frozenset[Date] = frozenset()
     parts: frozenset[str] = frozenset()
     contacts: frozenset[bytes] = frozenset()
     codecs: tuple[str, ...] = ()
 
-    def found_in(self, value: bytes, vr: str) -> bool:
-        """value: of one element, as encoded. Quick where nothing is found: it is asked of every new element."""
-        text = _fold(value)
-        if vr not in _TEXT:
-            return self._long_signs.search(text) is not None and self._holds(value, text, vr)
+    def found_in(self, value: bytes, vr: str, tag: int = 0) -> bool:
+        """value: of one element, as encoded, or a text as UTF-8. tag: of the element, whose own vocabulary is no hit.
+        Quick where nothing is found: it is asked of every new element."""
+        if vr in _WRITTEN_NUMBERS:
+            return (
+                len(value) >= SHORTEST_NUMBER
+                and self._number_signs.search(value.translate(None, b".")) is not None
+                and is_number_in(self._whole_numbers, self._long_numbers, value)
+            )
+        if vr in _BINARY:
+            return len(value) >= _SHORTEST_BINARY and self._found_in_bytes(value, tag)
+        text = fold(value)
         if self._signs.search(text) or not value.isascii() or b"\x1b" in value:
-            return self._holds(value, text, vr)
-        return vr in _TYPED and text.strip() in self.whole_values
+            return self._holds(value, text, vr, tag)
+        return vr in _TYPED and self._is_short_id(value, tag)
 
     @cached_property
     def _signs(self) -> re.Pattern[bytes]:
         """Without one of these in it, no text of ASCII letters holds a term."""
         literal = {*self.words, *self.inner, *self.numbers, *map(_longest, self.phrases)}
         literal |= {b"%d" % year for year, _, _ in self.dates}
-        short = {sign.encode() for year, month, day in self.dates for sign in signs_of_short_date(year, month, day)}
-        return _any_of(literal, short)
+        return any_of(literal, (sign.encode() for sign in signs_of_short_dates(self.dates)))
 
     @cached_property
-    def _long_signs(self) -> re.Pattern[bytes]:
-        """As _signs, for values that are no text: what is short stands there by chance."""
-        terms = {*map(_longest, self.phrases), *self.words, *self.inner, *map(_fold, self.encoded)}
-        numbers = {number for number in self.numbers if len(number) >= _LONG_NUMBER}
-        return _any_of({term for term in terms if len(term) >= LONG} | numbers)
+    def _encoded_signs(self) -> re.Pattern[bytes]:
+        return any_of(map(fold, self._long_encoded))
+
+    @cached_property
+    def _long_encoded(self) -> frozenset[bytes]:
+        return frozenset(term for term in self.encoded if len(term) >= _SHORTEST_ENCODED)
+
+    @cached_property
+    def _whole_numbers(self) -> frozenset[bytes]:
+        """What an IS or a DS may tell: IDs, and dates as one number; see is_number_in."""
+        numbers = {b"%04d%02d%02d" % date for date in self.dates}
+        numbers |= {b"%02d%02d%04d" % (day, month, year) for year, month, day in self.dates}
+        numbers |= {b"%02d%02d%04d" % (month, day, year) for year, month, day in self.dates}
+        bare = {number.lstrip(b"0") for number in numbers | self.numbers}
+        return frozenset(number for number in bare if len(number) >= SHORTEST_NUMBER)
+
+    @cached_property
+    def _long_numbers(self) -> dict[bytes, int]:
+        """The longest first, so that of two which differ by zeros behind them the shorter one stays."""
+        numbers = sorted(self._whole_numbers, key=len, reverse=True)
+        return {number.rstrip(b"0"): len(number) for number in numbers if len(number) >= LONG_NUMBER}
+
+    @cached_property
+    def _number_signs(self) -> re.Pattern[bytes]:
+        return any_of(self._whole_numbers)
 
     @cached_property
     def _short_years(self) -> frozenset[Date]:
         return frozenset((year % 100, month, day) for year, month, day in self.dates)
 
-    def _holds(self, value: bytes, text: bytes, vr: str) -> bool:
+    def _found_in_bytes(self, value: bytes, tag: int) -> bool:
+        """In what should be coded numbers: what is text is judged as text."""
+        bare = value.replace(b"\0", b"")
+        if is_printable(bare):
+            return self.found_in(bare, "CS", tag)
+        text = fold(bare)
+        if self._encoded_signs.search(text) and any(term in value for term in self._long_encoded):
+            return True
+        return self._signs.search(text) is not None and any(
+            self.found_in(run, "CS", tag) for run in printable_runs(bare)
+        )
+
+    def _holds(self, value: bytes, text: bytes, vr: str, tag: int) -> bool:
         """The whole question, taken slowly."""
         is_text = vr in _TEXT
         decoded = self._decoded(value) if is_text and (not value.isascii() or b"\x1b" in value) else []
-        readings = [text, *(_fold(folded(one).encode("ascii", "ignore")) for one in decoded)]
-        if any(term in value for term in self.encoded):
+        if any(term in value for term in self.encoded) or any(map(self._foreign_in, decoded)):
             return True
-        if not is_text or any(self._signs.search(reading) for reading in readings):
-            readings += [_fold(_CAMEL.sub(b" ", value))] if is_text else []
-            if any(self._terms_in(reading, is_text) for reading in readings) or self._numbers_in(value, is_text):
+        written = [value, *(folded(one).encode("ascii", "ignore") for one in decoded)]
+        readings = [text, *map(fold, written[1:])]
+        if any(self._signs.search(reading) for reading in readings):
+            readings += [fold(_CAMEL.sub(b" ", value))] if is_text else []
+            found = {term for reading in readings for term in self._terms_in(reading, is_text)}
+            found |= {number for one in written for number in self._numbers_in(one, is_text)}
+            if not all(self._is_vocabulary(term, tag) for term in found):
                 return True
-            if is_text and any(self._dates_in(one) for one in (value.decode("latin-1"), *decoded)):
+            texts = {one.decode("latin-1") for one in written} | set(decoded) if is_text else ()
+            if any(self._dates_in(one, tag) for one in texts):
                 return True
-        return vr in _TYPED and text.strip() in self.whole_values
+        return vr in _TYPED and self._is_short_id(value, tag)
 
-    def _numbers_in(self, value: bytes, is_text: bool) -> bool:
-        shortest = 0 if is_text else _LONG_NUMBER
+    def _is_vocabulary(self, term: bytes, tag: int) -> bool:
+        """Whether a term found at this element says what the element is there to say, whoever is called like it."""
+        if tag in _EQUIPMENT:
+            words, makers = term.decode("ascii").split(), lexicon().makers
+            if len(words) == 1 and words[0] in makers:
+                return True
+            if term in self.contacts or term in self.whole_values:
+                return all(word in makers or word in lexicon().words for word in words)
+        if tag in _CODES and (term in self.whole_values or any(48 <= byte < 58 for byte in term)):
+            return len(term.replace(b" ", b"")) < _SHORT_CODE
+        return False
+
+    def _is_short_id(self, value: bytes, tag: int) -> bool:
+        """Whether a value, or one of several, is an ID that counts as a whole value only."""
+        if not self.whole_values:
+            return False
+        found = self.whole_values.intersection([fold(one).strip() for one in (value, *value.split(b"\\"))])
+        return not all(self._is_vocabulary(term, tag) for term in found)
+
+    def _numbers_in(self, value: bytes, is_text: bool) -> set[bytes]:
+        shortest = 0 if is_text else LONG_NUMBER
         found = self.numbers.intersection(_NUMBER.findall(value.replace(b"\0", b"")))
-        return any(len(number) >= shortest for number in found)
+        return {number for number in found if len(number) >= shortest}
 
-    def _dates_in(self, text: str) -> bool:
+    def _dates_in(self, text: str, tag: int) -> bool:
+        """Versions are written like dates: there only a whole date of birth counts."""
         found = dates_in(text) if self.dates else set()
+        if tag in _VERSIONS:
+            return bool(found & self.births)
         return bool(found & self.dates or found & self._short_years)
 
-    def _terms_in(self, text: bytes, is_text: bool) -> bool:
+    def _terms_in(self, text: bytes, is_text: bool) -> Iterator[bytes]:
         shortest = 0 if is_text else LONG
-        if any(term in text for term in self.inner):
-            return True
-        if any(len(word) >= shortest and _is_word_in(word, text) for word in self.words):
-            return True
-        spaced = b" %b " % b" ".join(text.split())
+        yield from (term for term in self.inner if term in text)
+        yield from (word for word in self.words if len(word) >= shortest and is_word_in(word, text))
+        words = b" %b " % b" ".join(text.split())
+        for phrase in self.phrases:
+            if is_text or (len(phrase) >= shortest and not phrase.replace(b" ", b"").isdigit()):
+                if b" %b " % phrase in words:
+                    yield phrase
+
+    def _foreign_in(self, text: str) -> bool:
+        """Long words, and those of scripts without upper case, which need no spaces between words, anywhere."""
+        if not self.foreign:
+            return False
+        words = f" {spaced(folded(text))} "
+        together = words.replace(" ", "")
         return any(
-            b" %b " % phrase in spaced
-            for phrase in self.phrases
-            if is_text or (len(phrase) >= shortest and not phrase.replace(b" ", b"").isdigit())
+            f" {term} " in words or (term in together and (len(term) >= LONG or not has_case(term)))
+            for term in self.foreign
         )
 
     def _decoded(self, value: bytes) -> list[str]:
-        texts = [value.decode(codec, "replace") for codec in dict.fromkeys((*self.codecs, "utf-8", "latin-1"))]
-        return list(dict.fromkeys(texts))
+        values = [value, _ESCAPES.sub(b"", value)] if b"\x1b" in value else [value]
+        codecs = dict.fromkeys((*self.codecs, "utf-8", "latin-1"))
+        return list(dict.fromkeys(one.decode(codec, "replace") for one in values for codec in codecs))
 
 
 def identity_of(
@@ -132,7 +267,7 @@ def identity_of(
                 terms.add_name(name)
         elif vr in ("DA", "DT"):
             for date in re.split(r"[\\-]", text):
-                terms.add_date(date)
+                terms.add_date(date, is_birth=tag == BIRTH_DATE)
         elif tag in IDS:
             for value in text.split("\\"):
                 terms.add_id(value, alone=tag in PATIENT_IDS)
@@ -146,52 +281,18 @@ def identity_of(
     return Identity(
         words=frozenset(terms.words),
         phrases=frozenset(terms.phrases),
-        inner=frozenset(_fewest(terms.inner)),
+        inner=frozenset(terms.inner),
         numbers=frozenset(terms.numbers),
         whole_values=frozenset(terms.whole_values),
+        foreign=frozenset(terms.foreign),
         encoded=frozenset(terms.encoded),
         dates=frozenset(terms.dates),
+        births=frozenset(terms.births),
         parts=frozenset(terms.parts),
         contacts=frozenset(terms.contacts),
         codecs=codecs,
     )
 
 
-def _fold(value: bytes) -> bytes:
-    """ASCII in lower case, other marks as spaces, without the zeros of UTF-16 and of padding."""
-    return value.translate(_FOLDED, b"\0")
-
-
 def _longest(phrase: bytes) -> bytes:
     return max(phrase.split(), key=len)
-
-
-def _fewest(terms: set[bytes]) -> tuple[bytes, ...]:
-    """Those that hold no other one."""
-    kept: list[bytes] = []
-    for term in sorted(terms, key=len):
-        if not any(other in term for other in kept):
-            kept.append(term)
-    return tuple(kept)
-
-
-def _any_of(terms: set[bytes], patterns: Iterable[bytes] = ()) -> re.Pattern[bytes]:
-    """One search for all: a loop over bytes takes ten times as long."""
-    parts = [*map(re.escape, _fewest(terms)), *sorted(patterns)]
-    return re.compile(b"|".join(parts)) if parts else _NEVER
-
-
-def _is_word_in(word: bytes, text: bytes) -> bool:
-    """Digits may stand beside a word of letters, letters and digits beside nothing else."""
-    beside = _LETTERS if word.isalpha() else _LETTERS_AND_DIGITS
-    start = text.find(word)
-    while start >= 0:
-        end = start + len(word)
-        if text[start - 1 : start] not in beside and text[end : end + 1] not in beside:
-            return True
-        start = text.find(word, start + 1)
-    return False
-
-
-_LETTERS = frozenset(bytes([i]) for i in range(256) if i > 127 or chr(i).isalpha())
-_LETTERS_AND_DIGITS = _LETTERS | frozenset(bytes([i]) for i in range(48, 58))

@@ -34,6 +34,7 @@ OTHER_IDS = frozenset(
     }
 )
 IDS = PATIENT_IDS | OTHER_IDS
+BIRTH_DATE = 0x00100030
 CONTACTS = frozenset(
     {
         0x00080080,  # InstitutionName
@@ -61,6 +62,7 @@ NOBODY = frozenset(
 _DUMMY_DATES = frozenset({(1900, 1, 1), (1, 1, 1), (9999, 12, 31)})
 _ESCAPES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _NO_WORD = re.compile(r"[\W_]+")
+_RARE_BYTES = 4  # of a name in other letters: fewer are found in any text
 
 
 class Terms:
@@ -73,8 +75,10 @@ class Terms:
         self.inner: set[bytes] = set()
         self.numbers: set[bytes] = set()
         self.whole_values: set[bytes] = set()
+        self.foreign: set[str] = set()
         self.encoded: set[bytes] = set()
         self.dates: set[Date] = set()
+        self.births: set[Date] = set()
         self.parts: set[str] = set()
         self.contacts: set[bytes] = set()
 
@@ -85,7 +89,7 @@ class Terms:
             if not group.isascii():
                 self._add_encoded([*components, *(mark.join(components[:2]) for mark in ("", " ", "^"))])
             for version in zip(*(_all_spellings(component, group) for component in components), strict=True):
-                self._add_components([_spaced(component) for component in version])
+                self._add_components([spaced(component) for component in version])
 
     def _add_components(self, components: list[str]) -> None:
         """Folded, one space between words; any script."""
@@ -96,6 +100,13 @@ class Terms:
         for part in (*parts, *joined):
             if part.isascii() and part.isalpha() and len(part) >= SHORT_WORD and part not in lexicon().words:
                 (self.inner if len(part) >= LONG else self.words).add(part.encode())
+            else:
+                self._add_foreign(part)
+
+    def _add_foreign(self, term: str) -> None:
+        """A short word of a script that has upper case counts within a whole name only; so does one ideograph."""
+        if not term.isascii() and len(term) >= (SHORT_WORD if has_case(term) else 2):
+            self.foreign.add(term if has_case(term) else term.replace(" ", ""))
 
     def _add_whole_names(self, components: list[str]) -> None:
         family, given = (*components, "", "")[:2]
@@ -110,6 +121,8 @@ class Terms:
         for pair in wholes:
             whole = " ".join(pair)
             parts = whole.split()
+            if all(pair):
+                self._add_foreign(whole)
             if any(len(one) < 2 or one in NOBODY for one in pair) or not whole.isascii() or _clinical(parts):
                 continue
             self.phrases.add(whole.encode())
@@ -119,7 +132,8 @@ class Terms:
 
     def add_id(self, value: str, alone: bool) -> None:
         """alone: a short one counts where it is a whole value."""
-        for term in map(_spaced, spellings(value)):
+        for term in map(spaced, spellings(value)):
+            self._add_foreign(term)
             together = term.replace(" ", "")
             if not together or term in NOBODY or not term.isascii():
                 continue
@@ -152,20 +166,25 @@ class Terms:
         self._add_line(text)
 
     def _add_line(self, line: str) -> None:
-        for term in map(_spaced, spellings(line)):
+        for term in map(spaced, spellings(line)):
+            if len(term) >= SHORT_WORD:
+                self._add_foreign(term)
             words = term.split()
             telling = [word for word in words if word not in lexicon().words and not word.isdigit()]
             is_name = len(words) == 1 and telling and len(term) > SHORT_ID
             if term.isascii() and ((len(words) > 1 and telling and len(term) >= LONG) or is_name):
                 self._add_term(term)
+                self.contacts.add(term.encode())
 
-    def add_date(self, value: str) -> None:
+    def add_date(self, value: str, is_birth: bool = False) -> None:
         """value: DA or DT; what is no date is passed over."""
         digits = value.replace(".", "").strip(" \0")[:8]
-        if len(digits) == 8 and digits.isdigit():
+        if len(digits) == 8 and digits.isascii() and digits.isdigit():
             date = int(digits[:4]), int(digits[4:6]), int(digits[6:])
             if date not in _DUMMY_DATES and 1 <= date[1] <= 12 and 1 <= date[2] <= 31:
                 self.dates.add(date)
+                if is_birth:
+                    self.births.add(date)
 
     def _add_encoded(self, texts: Iterable[str]) -> None:
         """What no search for ASCII letters finds, as its bytes in every likely character set."""
@@ -175,7 +194,7 @@ class Terms:
             for written, codec in product({text, text.upper(), text.lower(), text.title()}, self.codecs):
                 with suppress(UnicodeEncodeError):
                     runs = _ESCAPES.split(written.encode(codec))
-                    self.encoded.update(run for run in runs if len(run) >= SHORT_WORD)
+                    self.encoded.update(run for run in runs if len(run) >= _RARE_BYTES)
 
 
 def _all_spellings(component: str, group: str) -> tuple[str, ...]:
@@ -184,8 +203,13 @@ def _all_spellings(component: str, group: str) -> tuple[str, ...]:
     return versions * 2 if len(versions) < len(spellings(group)) else versions
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
+    """One space between words."""
     return _NO_WORD.sub(" ", text).strip()
+
+
+def has_case(text: str) -> bool:
+    return text.upper() != text.lower()
 
 
 def _clinical(parts: list[str]) -> bool:

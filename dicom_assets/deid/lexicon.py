@@ -3,6 +3,8 @@
 - lexicon_standard.txt  the vocabulary of DICOM itself (tools/make_lexicon.py)
 - lexicon_own.txt       the everyday words of radiology, in seven languages, by hand
 - lexicon_names.txt     words that are names too: eponyms, products, colours, by hand
+
+and those that identify nobody where an element says of which make the equipment is: lexicon_makers.txt, by hand.
 """
 
 import re
@@ -13,6 +15,7 @@ from functools import cache
 
 from .tables import bytes_of
 
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -22,11 +25,13 @@ class Lexicon:
     """All words folded.
 
     words: every word of the three lists. core: those of lexicon_own.txt, clinical even where they are somebody's name.
-    names: what is a name too -> the words of which it must stand before one to be kept; none: it may stand alone."""
+    names: what is a name too -> the words of which it must stand before one to be kept; none: it may stand alone.
+    makers: words of makers' names, which are names of people and of towns too and no part of words."""
 
     words: frozenset[str]
     core: frozenset[str]
     names: Mapping[str, frozenset[str]]
+    makers: frozenset[str]
 
 
 @cache
@@ -41,15 +46,15 @@ def lexicon() -> Lexicon:
         for name in left.split():
             names[name] = names.get(name, frozenset()) | frozenset(right.split())
     words = frozenset(_lines("lexicon_standard.txt").split()) | core | names.keys()
-    return Lexicon(words, core - names.keys(), names)
+    return Lexicon(words, core - names.keys(), names, frozenset(_lines("lexicon_makers.txt").split()))
 
 
 def folded(text: str) -> str:
     """In lower case, letters without their accents."""
-    text = text.lower()
+    text = text.casefold()
     if text.isascii():
         return text
-    bare = unicodedata.normalize("NFKD", text.replace("ß", "ss").replace("ø", "o"))
+    bare = unicodedata.normalize("NFKD", text.translate(_LETTERS))
     return unicodedata.normalize("NFC", "".join(c for c in bare if not unicodedata.combining(c)))
 
 

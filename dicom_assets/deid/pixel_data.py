@@ -15,10 +15,8 @@ _COMMENTS = {_JPEG: frozenset({0xFE, *range(0xE0, 0xF0)}), _JPEG_2000: frozenset
 _WITHOUT_LENGTH = frozenset({0xD8, 0x4F, *range(0xD0, 0xD8), *range(0x30, 0x40)})
 _PRINTABLE = bytes(range(32, 127)) + b"\0\t\r\n"
 _HEAD, _LONGEST_HEAD = 1024, 1 << 20  #: bytes of a stream that are looked at for its comments
-_TAIL, _LONGEST_TAIL = (
-    4,
-    1 << 16,
-)  #: bytes behind the end of an image; more of them are looked for where it is not there
+#: Bytes at the end of a stream that are looked at for its image's end; more where it is not there
+_TAIL, _LONGEST_TAIL = 512, 1 << 16
 
 
 def native_bytes(values: Mapping[int, bytes], tag: int, length: int) -> int:

@@ -59,6 +59,7 @@ _VALUE_TYPE, _CONCEPT_NAME, _CONTENT_SEQUENCE = 0x0040A040, 0x0040A043, 0x0040A7
 #: Sequences whose codes name a person or a place: their codes are replaced, not kept.
 _IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
 _CODE_VRS = frozenset({"LO", "SH", "UC", "UR"})
+_OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002})  #: Extended Offset Table and its lengths
 _OVERLAYS = frozenset(range(0x6000, 0x6100, 2))
 _OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
 #: Rows, columns, frames, type, origin, first frame, bits, position, data
@@ -180,8 +181,9 @@ class Scope:
         self.plans: dict[tuple[int, str], Plan] = {}
         self._scopes: dict[tuple, Scope] = {}
 
-    def below(self, tag: int, content: tuple[int | None, Action | None] = (None, None)) -> "Scope":
-        key = (tag, content)
+    def below(self, tag: int, implicit: bool, content: tuple[int | None, Action | None] = (None, None)) -> "Scope":
+        """Of the items of a sequence. implicit: how they are encoded; equal bytes mean different things."""
+        key = (tag, implicit, content)
         if key not in self._scopes:
             within = self.within_identity or tag in _IDENTITY_SEQUENCES
             path = (*self.path, name_of(tag))
@@ -589,7 +591,14 @@ class Walk:
             return self._nothing_left(scope, element, value, data)
         if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
             return self._removed(scope, element, value, data)
+        if tag in _OFFSET_TABLES and not self._holds_offsets(value):
+            return self._removed(scope, element, value, data)
         return self._as_it_is(element, data), self._gated(scope, tag, vr, value)
+
+    def _holds_offsets(self, value: bytes) -> bool:
+        """Offsets and lengths of fragments point into the file: no text does."""
+        numbers = (int.from_bytes(value[at : at + 8], "little") for at in range(0, len(value), 8))
+        return all(number < self._end for number in numbers)
 
     def _kept_uid(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         """Classes, and all UIDs where the profile retains them. A class that no one knows may be somebody's number."""
@@ -613,12 +622,19 @@ class Walk:
     def _gated(self, scope: Scope, tag: int, vr: str, value: bytes) -> Effect | None:
         """The last gate: what is kept or cleaned holds no identifier of this patient. What the profile itself keeps is
         no hit. Raises Refused."""
-        if tag not in self.profile.kept_tags and self._names_patient(scope, tag, vr, value):
+        if not self._may_name(tag, vr) and self._names_patient(scope, tag, vr, value):
             raise Refused("IDENTIFIER_LEFT")
         if vr in TEXT_VRS and b"." in value:
             mentions = uids_told(value)
             return Effect(mentions=mentions) if mentions else None
         return None
+
+    def _may_name(self, tag: int, vr: str) -> bool:
+        """What the user keeps by name, and what the patient is known by; not text that an option of the standard lets
+        through."""
+        if tag not in self.profile.kept_tags:
+            return False
+        return vr not in TEXT_VRS or may_identify(tag, vr) or self.profile.is_users_own(tag)
 
     def _names_patient(self, scope: Scope, tag: int, vr: str, value: bytes) -> bool:
         """As it stands, and as its character set reads it."""
@@ -709,7 +725,7 @@ class Walk:
 
     def _sequence(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         effects: list[Effect] = []
-        content = self._items(scope.below(element.tag), element, data, effects)
+        content = self._items(scope.below(element.tag, self._implicit_within(element, data)), element, data, effects)
         return encode_sequence(element.tag, content), merged(effects)
 
     def _items(self, scope: Scope, element: Element, data: bytes, effects: list[Effect]) -> list[bytes]:
@@ -746,7 +762,7 @@ class Walk:
                     )
                     effects.append(replace(_changed(element.tag), marks=marks))
                     continue
-                place = scope.below(element.tag, (VALUE_OF.get(value_type), action))
+                place = scope.below(element.tag, self.implicit, (VALUE_OF.get(value_type), action))
                 out, found = self.data_set(place, data, start, stop)
                 effects.extend(found)
                 content.append(b"".join(out))

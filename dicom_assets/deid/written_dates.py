@@ -1,7 +1,7 @@
 """Dates as people write them into text: found, or taken out. For values of DA and DT see dates.py."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 
 #: (year, month, day); a year of two digits stays one of two digits
@@ -38,13 +38,21 @@ def dates_in(text: str) -> set[Date]:
     return {date for match in _full().finditer(text.lower()) for date in _readings(match)}
 
 
-def signs_of_short_date(year: int, month: int, day: int) -> list[str]:
-    """Patterns, each beginning with a fixed character, of which a folded text (lower case, spaces between words) has
-    one where the date stands in it with two digits for its year."""
-    short = f"{year % 100:02}"
-    stems = {name[:3] for name in _MONTHS[month - 1].split() if name.isascii()}
-    numeric = [f"{day} +0?{month} +{short}", f"{month} +0?{day} +{short}", f"{short} +0?{month} +0?{day}"]
-    return numeric + [f"{stem}[a-z\x80-\xff]* *(?:0?{day}[a-z]* +)?{short}" for stem in sorted(stems)]
+def signs_of_short_dates(dates: Collection[Date]) -> list[str]:
+    """A few patterns, of which a folded text (lower case, spaces between words) has one where one of the dates stands
+    in it with two digits for its year."""
+    if not dates:
+        return []
+    years, months, days = (sorted(set(part)) for part in zip(*dates, strict=True))
+    year = f"(?:{'|'.join(sorted({f'{one % 100:02}' for one in years}))})"
+    month, day = (f"(?:{'|'.join(map(str, part))})" for part in (months, days))
+    stems = {name[:3] for one in months for name in _MONTHS[one - 1].split() if name.isascii()}
+    return [
+        f"{day} +0?{month} +{year}",
+        f"{month} +0?{day} +{year}",
+        f"{year} +0?{month} +0?{day}",
+        f"(?:{'|'.join(sorted(stems))})[a-z\x80-\xff]* *(?:0?{day}[a-z]* +)?{year}",
+    ]
 
 
 def without_dates(text: str, hole: str) -> str:
@@ -115,4 +123,6 @@ def _triples(match: re.Match[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _number_of(month: str) -> int:
-    return next(number for number, names in enumerate(_MONTHS, 1) if month in names.split())
+    """As the search sees letters: to it a long s is an s."""
+    months = enumerate((names.replace(" ", "|") for names in _MONTHS), 1)
+    return next(number for number, names in months if re.fullmatch(names, month, re.IGNORECASE))

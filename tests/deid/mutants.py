@@ -111,6 +111,9 @@ def _even(value: bytes, padding: bytes = b" ") -> bytes:
     return value + padding * (len(value) % 2)
 
 
+_PLACING = (0x00080018, 0x0020000D, 0x0020000E)
+
+
 def length_lies(file: File, chance: random.Random) -> None:
     element = _pick(file, chance)
     if element is not None:
@@ -139,7 +142,9 @@ def item_length_lies(file: File, chance: random.Random) -> None:
 
 
 def other_vr(file: File, chance: random.Random) -> None:
-    element = _pick(file, chance)
+    """In big endian the bytes of a UID that says that it is numbers may be read in two ways: placing UIDs stay."""
+    swapped = file.syntax == BIG_ENDIAN
+    element = _pick(file, chance, lambda one: not (swapped and one.tag in _PLACING))
     if element is not None:
         element.vr = chance.choice((*VRS, "UN", "OB", "??", "\0\0", "lo", "OX"))
 

@@ -207,7 +207,9 @@ class _Walk:
             return self._removed(tag) if spelt is None else element_of(tag, vr, spelt)
         if action is Action.CLEAN and vr in ("DA", "DT", "AS", *TEXT_VRS):
             return self._cleaned(source, tag, vr, value, place)
-        if not fits(tag, vr, value) or (vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None):
+        if not fits(tag, vr, value):
+            return self._without_cleaning(source, tag, place)
+        if vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None:
             return self._removed(tag)
         if place.names_somebody and vr in ("LO", "SH", "UC", "UR"):
             return self._changed(tag, vr, dummy_for(vr))
@@ -233,13 +235,16 @@ class _Walk:
             clean = (self._dated(text, vr) if vr != "AS" else dates.capped_age(text)) or ""
             clean = clean.encode()
         if not clean.strip(b"\\ ") or not fits(tag, vr, clean):
-            action = self.profile.without_cleaning(tag, self.sop_class_uid, place.path)
-            if action in (Action.EMPTY, Action.DUMMY):
-                return self._replaced(source, tag, vr_of(tag), action, place)
-            return self._removed(tag)
+            return self._without_cleaning(source, tag, place)
         if clean != value.strip(b" \0") or vr in ("DA", "DT"):
             self.tags.add(name_of(tag))
         return element_of(tag, vr, clean)
+
+    def _without_cleaning(self, source: Dataset, tag: int, place: "_Place"):
+        action = self.profile.without_cleaning(tag, self.sop_class_uid, place.path)
+        if action in (Action.EMPTY, Action.DUMMY):
+            return self._replaced(source, tag, vr_of(tag), action, place)
+        return self._removed(tag)
 
     def _harmless(self, tag: int, vr: str, value: bytes, charset: bytes) -> bytes:
         text = values.decoded(value, vr, charset)
