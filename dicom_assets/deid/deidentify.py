@@ -1,8 +1,9 @@
 """One instance in, one de-identified instance out: as bytes, and as ranges of the original that go over as they are.
 
 The header is walked as it is encoded (walk.py); pixel data is measured, not read. A series shares most of its header:
-each instance is walked as if it were its predecessor's (patient, character set, SOP class); where that turns out wrong,
-it is walked again, after a survey of what identifies its patient. The output is the same either way.
+each instance is walked as if all that decides (patient, character set, SOP class) were as in another one of its study;
+where that turns out wrong, it is walked again, after a survey of what identifies its patient. The output is the same
+either way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -118,7 +119,7 @@ class Deidentifier:
         self.profile, self.key = profile, key
         self._surveyor = Surveyor()
         self._contexts: dict[tuple, Context] = {}
-        self._last: tuple[tuple, Context] | None = None
+        self._recent: dict[bytes, tuple[tuple, Context]] = {}  # by likely study
         self._read_ahead = _FIRST_READ
 
     def deidentify(self, source: Source, pseudonym: str = "", known: tuple[str, ...] = ()) -> Deidentified:
@@ -147,8 +148,9 @@ class Deidentifier:
 
     def _deidentify(self, file: Opened, source: Source, told: _Told) -> Deidentified:
         reader = _Reader(file, self._read_ahead)
-        if self._last is not None:
-            key, context = self._last
+        likely = _likely_study(reader)
+        if likely in self._recent:
+            key, context = self._recent[likely]
             try:
                 done = _walked(reader, context)
                 if self._determining(file, done, told) == key:
@@ -159,7 +161,10 @@ class Deidentifier:
         key = self._determining(file, found, told)
         context = self._contexts.get(key) or self._new_context(key, file, found, told)
         done = _walked(reader, context)
-        self._last = (key, context) if done.marks == found.marks else None
+        if len(self._recent) >= _MOST_CONTEXTS:
+            self._recent.clear()
+        if done.marks == found.marks:
+            self._recent[likely] = (key, context)
         self._read_ahead = min(reader.header_end + 4096, _MOST_READ_AHEAD)
         return self._finished(reader, source, context, done)
 
@@ -308,6 +313,17 @@ class Deidentifier:
 @lru_cache(256)
 def _sorted_names(names: frozenset[str], private: frozenset[int]) -> tuple[str, ...]:
     return tuple(sorted(names.union(map(name_of, private))))
+
+
+def _likely_study(reader: "_Reader") -> bytes:
+    """A guess, by which a context is tried first: what stands behind the first bytes that look like PatientID and
+    StudyInstanceUID."""
+    data, guess = reader.data, b""
+    for tag in (b"\x10\x00\x20\x00", b"\x20\x00\x0d\x00"):
+        at = data.find(tag, reader.file.start)
+        if 0 <= at < len(data) - 8:
+            guess += data[at + 8 : at + 8 + data[at + (4 if reader.file.implicit else 6)]]
+    return guess
 
 
 class _Reader:
