@@ -66,9 +66,13 @@ def clear(*folders: Path) -> None:
 
 def timed(arguments: list[str], log: Path) -> tuple[Sample, int]:
     """Run it to its end, its words into log; what it took, and its exit status."""
+    # Python programs keep their compiled modules, as where they are used more than once
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with log.open("wb") as words:
         begun = time.perf_counter()
-        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT, env=environment
+        )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)
