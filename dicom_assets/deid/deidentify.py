@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from ..errors import BadInput, DicomAssetsError, Refused
 from .actions import Action
+from .context import Context, Effect, merged, uids_told
 from .dictionary import name_of, tag_of
 from .elements import (
     ENCODED_VRS,
@@ -30,13 +31,14 @@ from .elements import (
     short_header,
 )
 from .identity import Identity, identity_of
+from .outcomes import PATIENT_ID, PATIENT_NAME, PLACING_UIDS
 from .part10 import Opened, file_meta, framed, in_order, opened
 from .pixel_data import is_offset_table, native_bytes, text_beside
 from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
 from .survey import CHARACTER_SET, Mark, Surveyor
 from .values import character_set, codecs, decoded, is_uid, readings
-from .walk import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, Context, Effect, Walk, merged, uids_told
+from .walk import Walk
 
 _FIRST_READ = 32768  #: bytes; then as many as the last header had
 _MOST_READ_AHEAD = 4 << 20

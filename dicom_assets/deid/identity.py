@@ -124,7 +124,7 @@ class Identity:
         text = fold(value)
         if self._signs.search(text) or not value.isascii() or b"\x1b" in value:
             return self._holds(value, text, vr, tag)
-        return vr in _TYPED and self._is_short_id(value, tag)
+        return vr in _TYPED and self._is_short_id(text, tag)
 
     @cached_property
     def _signs(self) -> re.Pattern[bytes]:
@@ -135,11 +135,7 @@ class Identity:
 
     @cached_property
     def _encoded_signs(self) -> re.Pattern[bytes]:
-        return any_of(map(fold, self._long_encoded))
-
-    @cached_property
-    def _long_encoded(self) -> frozenset[bytes]:
-        return frozenset(term for term in self.encoded if len(term) >= _SHORTEST_ENCODED)
+        return any_of(term for term in self.encoded if len(term) >= _SHORTEST_ENCODED)
 
     @cached_property
     def _whole_numbers(self) -> frozenset[bytes]:
@@ -166,34 +162,34 @@ class Identity:
 
     def _found_in_bytes(self, value: bytes, tag: int) -> bool:
         """In what should be coded numbers: what is text is judged as text."""
-        bare = value.replace(b"\0", b"")
+        bare = value.translate(None, b"\0")
         if is_printable(bare):
             return self.found_in(bare, "CS", tag)
-        text = fold(bare)
-        if self._encoded_signs.search(text) and any(term in value for term in self._long_encoded):
+        begun = tuple(set(self._encoded_signs.findall(value))) if self.encoded else ()
+        if begun and any(term in value for term in self.encoded if term.startswith(begun)):
             return True
-        return self._signs.search(text) is not None and any(
-            self.found_in(run, "CS", tag) for run in printable_runs(bare)
-        )
+        runs = printable_runs(bare)
+        signs = self._signs.search(fold(b"\n".join(runs))) if runs else None
+        return signs is not None and any(self.found_in(run, "CS", tag) for run in runs)
 
     def _holds(self, value: bytes, text: bytes, vr: str, tag: int) -> bool:
         """The whole question, taken slowly."""
         is_text = vr in _TEXT
         decoded = self._decoded(value) if is_text and (not value.isascii() or b"\x1b" in value) else []
-        if any(term in value for term in self.encoded) or any(map(self._foreign_in, decoded)):
+        if (decoded and any(term in value for term in self.encoded)) or any(map(self._foreign_in, decoded)):
             return True
         written = [value, *(folded(one).encode("ascii", "ignore") for one in decoded)]
         readings = [text, *map(fold, written[1:])]
         if any(self._signs.search(reading) for reading in readings):
             readings += [fold(_CAMEL.sub(b" ", value))] if is_text else []
-            found = {term for reading in readings for term in self._terms_in(reading, is_text)}
+            found = {term for reading in dict.fromkeys(readings) for term in self._terms_in(reading, is_text)}
             found |= {number for one in written for number in self._numbers_in(one, is_text)}
             if not all(self._is_vocabulary(term, tag) for term in found):
                 return True
             texts = {one.decode("latin-1") for one in written} | set(decoded) if is_text else ()
             if any(self._dates_in(one, tag) for one in texts):
                 return True
-        return vr in _TYPED and self._is_short_id(value, tag)
+        return vr in _TYPED and self._is_short_id(text, tag)
 
     def _is_vocabulary(self, term: bytes, tag: int) -> bool:
         """Whether a term found at this element says what the element is there to say, whoever is called like it."""
@@ -207,12 +203,9 @@ class Identity:
             return len(term.replace(b" ", b"")) < _SHORT_CODE
         return False
 
-    def _is_short_id(self, value: bytes, tag: int) -> bool:
-        """Whether a value, or one of several, is an ID that counts as a whole value only."""
-        if not self.whole_values:
-            return False
-        found = self.whole_values.intersection([fold(one).strip() for one in (value, *value.split(b"\\"))])
-        return not all(self._is_vocabulary(term, tag) for term in found)
+    def _is_short_id(self, text: bytes, tag: int) -> bool:
+        whole = text.strip()
+        return whole in self.whole_values and not self._is_vocabulary(whole, tag)
 
     def _numbers_in(self, value: bytes, is_text: bool) -> set[bytes]:
         shortest = 0 if is_text else LONG_NUMBER
@@ -233,7 +226,7 @@ class Identity:
         words = b" %b " % b" ".join(text.split())
         for phrase in self.phrases:
             if is_text or (len(phrase) >= shortest and not phrase.replace(b" ", b"").isdigit()):
-                if b" %b " % phrase in words:
+                if phrase in words and b" %b " % phrase in words:
                     yield phrase
 
     def _foreign_in(self, text: str) -> bool:

@@ -87,7 +87,9 @@ class Terms:
         for group in name.split("="):
             components = [component.strip(" \0") for component in group.split("^")[:3]]
             if not group.isascii():
-                self._add_encoded([*components, *(mark.join(components[:2]) for mark in ("", " ", "^"))])
+                long = [component for component in components if _tells_alone(component)]
+                marks = (" ", "^") if has_case(group) else ("", " ", "^")
+                self._add_encoded(long or [mark.join(components[:2]) for mark in marks])
             for version in zip(*(_all_spellings(component, group) for component in components), strict=True):
                 self._add_components([spaced(component) for component in version])
 
@@ -105,7 +107,7 @@ class Terms:
 
     def _add_foreign(self, term: str) -> None:
         """A short word of a script that has upper case counts within a whole name only; so does one ideograph."""
-        if not term.isascii() and len(term) >= (SHORT_WORD if has_case(term) else 2):
+        if not term.isascii() and _tells_alone(term):
             self.foreign.add(term if has_case(term) else term.replace(" ", ""))
 
     def _add_whole_names(self, components: list[str]) -> None:
@@ -189,7 +191,7 @@ class Terms:
     def _add_encoded(self, texts: Iterable[str]) -> None:
         """What no search for ASCII letters finds, as its bytes in every likely character set."""
         for text in texts:
-            if text.isascii() or len(text) < 2:
+            if text.isascii() or not _tells_alone(text):
                 continue
             for written, codec in product({text, text.upper(), text.lower(), text.title()}, self.codecs):
                 with suppress(UnicodeEncodeError):
@@ -206,6 +208,10 @@ def _all_spellings(component: str, group: str) -> tuple[str, ...]:
 def spaced(text: str) -> str:
     """One space between words."""
     return _NO_WORD.sub(" ", text).strip()
+
+
+def _tells_alone(text: str) -> bool:
+    return len(text) >= (SHORT_WORD if has_case(text) else 2)
 
 
 def has_case(text: str) -> bool:

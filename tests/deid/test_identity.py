@@ -1,5 +1,6 @@
 """Whatever way a value of the patient is written in an output, the last gate finds it; what only looks so passes."""
 
+import random
 import time
 from pathlib import Path
 
@@ -102,6 +103,79 @@ def test_dates_and_short_numbers_count_in_texts_only():
     assert identity(PatientID="12345678").found_in(b"12345678", "IS")
 
 
+@pytest.mark.parametrize(
+    "value",
+    "19610823 20240117 23081961 08231961 4711823 +04711823 4711823.00 1\\4711823 1.5\\19610823.5 0.19610823 1961.0823 "
+    "1.9610823E7 0.0019610823000".split(),
+)
+def test_dates_and_long_ids_are_found_written_as_numbers(value):
+    for vr in ("IS", "DS"):
+        assert identity(PatientID="004711823").found_in(value.encode(), vr), vr
+
+
+@pytest.mark.parametrize(
+    "value", "47118230 47118 4711.823 0.4711823 14711823 19610824 119610823 12345 512 -125.4\\99.1 1\\0\\0".split()
+)
+def test_other_numbers_pass(value):
+    for vr in ("IS", "DS"):
+        assert not identity(PatientID="4711823", AccessionNumber="12345").found_in(value.encode(), vr), vr
+
+
+BINARY = "AT FD FL OB OD OF OL OV OW SL SV UL UN UV".split()
+
+
+@pytest.mark.parametrize("vr", BINARY)
+@pytest.mark.parametrize("text", ["Nowak 12.03.1956", "Nowak\0", "geb 12.3.56", "tel 5551 Nowak", "id 4711823"])
+def test_text_is_found_where_numbers_should_be(vr, text):
+    someone = identity(PatientName="Nowak^Ida", PatientBirthDate="19560312", PatientID="4711823")
+    assert someone.found_in(text.encode(), vr)
+    assert someone.found_in(text.encode("utf-16-le"), vr)
+    assert someone.found_in(b"\1\x80\xff" * 400 + text.encode().ljust(8) + b"\xff\2\x93" * 400, vr)
+
+
+def test_numbers_pass_where_numbers_should_be():
+    someone = identity(PatientName="Nowak^Ida", PatientID="7", AccessionNumber="A12")
+    ramp = b"".join(number.to_bytes(2, "little") for number in range(0, 65536, 3))
+    for value in (b"7\0", b"A12\0", bytes(range(256)), ramp, bytes(5000), random.Random(5).randbytes(50_000)):
+        assert not someone.found_in(value, "OW")
+
+
+@pytest.mark.parametrize("maker", "Fischer Zeiss Heidelberg Olympus Pentax Storz Vidar Lunar Sectra Topcon".split())
+def test_a_maker_is_no_hit_where_the_make_is_said(maker):
+    manufacturer, model, sequence = map(tag_of, ("Manufacturer", "ManufacturerModelName", "SequenceName"))
+    for someone in (identity(PatientName=f"{maker}^Ida"), identity(InstitutionName=f"{maker} Medical Systems")):
+        for tag in (manufacturer, model):
+            assert not someone.found_in(maker.encode(), "LO", tag)
+            assert not someone.found_in(f"{maker.upper()} Medical Systems".encode(), "LO", tag)
+    someone = identity(PatientName=f"{maker}^Ida")
+    assert someone.found_in(maker.encode(), "LO", sequence) and someone.found_in(maker.encode(), "LO")
+    assert someone.found_in(f"Ida {maker}".encode(), "LO", manufacturer)
+    assert identity().found_in(f"{maker}, Isidora Vandermolen".encode(), "LO", model)
+
+
+@pytest.mark.parametrize("version", ["15.1.24", "V1.15.24", "1 15 24", "VB17A_20240115", "2024.01.15", "12.3.56"])
+def test_a_version_that_looks_like_a_date_is_no_hit(version):
+    someone = identity(StudyDate="20240115", PatientBirthDate="19560312")
+    assert not someone.found_in(version.encode(), "LO", tag_of("SoftwareVersions"))
+    assert someone.found_in(version.encode(), "LO")
+
+
+def test_a_date_of_birth_is_found_in_a_version():
+    for version in ("12.03.1956", "1956-03-12", "VB19560312"):
+        found = identity(PatientBirthDate="19560312").found_in(version.encode(), "LO", tag_of("SoftwareVersions"))
+        assert found, version
+
+
+@pytest.mark.parametrize("code", ["1", "SRT", "DCM", "121322", "T-0400"])
+@pytest.mark.parametrize("keyword", ["StackID", "CodingSchemeDesignator", "CodeValue"])
+def test_a_short_id_is_no_hit_where_a_code_stands(code, keyword):
+    for someone in (identity(PatientID=code), identity(AccessionNumber=code)):
+        assert not someone.found_in(code.encode(), "SH", tag_of(keyword))
+        assert someone.found_in(code.encode(), "SH")
+    assert identity(PatientID="4711823").found_in(b"4711823", "SH", tag_of(keyword))
+    assert identity().found_in(b"Vandermolen", "SH", tag_of(keyword))
+
+
 def test_a_short_id_counts_as_a_whole_value_of_a_text_only():
     someone = identity(PatientID="A12")
     assert someone.found_in(b"A12 ", "SH") and someone.found_in(b"a12", "LO")
@@ -146,6 +220,64 @@ def test_names_of_other_scripts_are_found_in_their_character_set():
             assert someone.found_in(f"for {text}".encode(codec), "LO"), text
 
 
+OTHER_LETTERS = {
+    "Иванов^Пётр": ["Иванов", "ИВАНОВ", "иванов", "иВАНОВ Петр", "пётр, иванов", "д-р Иванов"],
+    "Ли^Ан": ["Ли Ан", "АН ЛИ", "ли^ан"],
+    "Παπαδόπουλος^Γιώργος": ["ΠΑΠΑΔΟΠΟΥΛΟΣ", "Γιωργος"],
+    "王^小明": ["王小明", "小明", "王 小明", "病人王小明先生", "王\u3000小明"],
+    "王^明": ["王明", "王 明", "王^明", "王\u3000明", "明 王"],
+    "王明": ["王明", "王 明"],
+    "山田^太郎": ["山田太郎", "山田", "太郎様"],
+    "ヤマダ^タロウ": ["ﾔﾏﾀﾞ", "ヤマダタロウ"],
+    "김^희중": ["김희중", "희중"],
+    "Łukaszewicz^Żaneta": ["Lukaszewicz", "ŁUKASZEWICZ", "ŻANETA", "zaneta"],
+    "Çelikoğlu^Işıl": ["ÇELİKOĞLU", "celikoglu", "IŞIL"],
+    "Åse^Ørn": ["ÅSE ØRN", "ase orn", "ørn åse"],
+    "Vandermolen^Isidora": ["ＶＡＮＤＥＲＭＯＬＥＮ", "Vandërmolen"],
+}
+
+
+@pytest.mark.parametrize("name", OTHER_LETTERS)
+def test_names_are_found_in_text_that_was_decoded(name):
+    someone = identity(PatientName=name)
+    for text in OTHER_LETTERS[name]:
+        for written in (text, f"t2 {text} sag"):
+            assert someone.found_in(written.encode(), "LO"), text
+
+
+@pytest.mark.parametrize("name", ["Иванов^Ли", "王^明", "山田^太郎", "Ли^Ан"])
+def test_other_words_in_other_letters_pass(name):
+    for text in ("Линия", "лиана", "王", "明", "山", "太い線", "Größe µm ²"):
+        assert not identity(PatientName=name).found_in(text.encode(), "LO"), text
+
+
+def test_an_escape_within_a_name_hides_nothing():
+    assert identity().found_in(b"Vander\x1b(Bmolen", "LO")
+
+
+def test_no_text_makes_it_fail():
+    rng = random.Random(11)
+    alphabet = "²³¹⁹٣１९㊿½Ⅻßſ\u0131İŉǅΣςл王明ﾔ가\u0301\u200d\ud800\x1b\0\\^=-./ \n0123456789aujnıJAN'"
+    tags = [(0x00100010, "PN"), (0x00100030, "DA"), (0x00080050, "SH"), (0x00100020, "LO"), (0x00080080, "LO"),
+            (0x00080015, "DT"), (0x00102154, "SH")]  # fmt: skip
+    for _ in range(400):
+        values = [(*rng.choice(tags), "".join(rng.choices(alphabet, k=rng.randrange(14)))) for _ in range(6)]
+        someone = identity_of(values, [values[0][2]], ["iso2022_jp", "gb18030"])
+        for _ in range(6):
+            text = "".join(rng.choices(alphabet, k=rng.randrange(30)))
+            value = text.encode(rng.choice(["utf-8", "utf-16-le", "latin-1"]), "replace")
+            assert someone.found_in(value, rng.choice(["LO", "CS", "UT", "DS", "OB", "UI"])) in (True, False)
+
+
+@pytest.mark.parametrize("date", ["1956031²", "２０２４０１１５", "٢٠٢٤٠١١٥"])
+def test_a_date_of_other_digits_is_none(date):
+    assert identity_of([(0x00100030, "DA", date)]) == Identity()
+
+
+def test_months_in_letters_that_only_look_like_it_do_no_harm():
+    assert identity(StudyDate="20240912").found_in("12 ſept 2024".encode(), "LO")
+
+
 @pytest.mark.parametrize("path", get_charset_files("chr*.dcm"), ids=lambda path: Path(path).stem)
 def test_names_are_found_as_they_stand_in_a_file(path):
     ds = dcmread(path)
@@ -185,3 +317,28 @@ def test_it_is_quick():
     for _ in range(2000):
         someone.found_in(b"ORIGINAL\\PRIMARY\\AXIAL", "CS")
     assert time.perf_counter() - start < 2000 * 20e-6
+
+
+def test_it_is_quick_with_hundreds_of_terms():
+    rng = random.Random(3)
+    syllables = "ka mo ri ste lu bren to vi schw ang el pho dy zor".split()
+    names = ["^".join("".join(rng.choices(syllables, k=3)) for _ in range(2)) for _ in range(400)]
+    values = [(0x00081070, "PN", name) for name in names]
+    values += [(0x00101000, "LO", str(rng.randrange(10**6, 10**9))) for _ in range(100)]
+    start = time.perf_counter()
+    someone = identity_of(values)
+    someone.found_in(b"SIEMENS", "LO")
+    assert time.perf_counter() - start < 0.1
+    start = time.perf_counter()
+    for _ in range(1000):
+        someone.found_in(b"ORIGINAL\\PRIMARY\\AXIAL", "CS")
+    assert time.perf_counter() - start < 1000 * 40e-6
+
+
+def test_long_tables_are_quick():
+    someone = identity()
+    table = b"".join((number // 2).to_bytes(2, "little") for number in range(100_000))
+    someone.found_in(b"\0\1\2\3", "OW")
+    start = time.perf_counter()
+    assert not someone.found_in(table, "OW")
+    assert time.perf_counter() - start < 0.04
