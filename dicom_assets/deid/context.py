@@ -23,8 +23,7 @@ _UID_IN_TEXT = re.compile(rb"(?<![0-9.])[0-9]++(?:\.[0-9]++){2,}+")
 @dataclass(slots=True, eq=False)
 class Effect:
     """What became of one element or of several, besides the bytes. tags: names of what was changed or removed. uids:
-    (old, new). uid_tags: where they stood. marks: what identifies the patient.
-    mentions: UIDs within kept text."""
+    (old, new). uid_tags: where they stood. marks: what identifies the patient. mentions: UIDs within kept text."""
 
     tags: frozenset[str] = frozenset()
     uids: tuple[tuple[str, str], ...] = ()

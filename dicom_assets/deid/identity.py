@@ -176,7 +176,7 @@ class Identity:
         """The whole question, taken slowly."""
         is_text = vr in _TEXT
         decoded = self._decoded(value) if is_text and (not value.isascii() or b"\x1b" in value) else []
-        if (decoded and any(term in value for term in self.encoded)) or any(map(self._foreign_in, decoded)):
+        if decoded and (any(term in value for term in self.encoded) or any(map(self._foreign_in, decoded))):
             return True
         written = [value, *(folded(one).encode("ascii", "ignore") for one in decoded)]
         readings = [text, *map(fold, written[1:])]
@@ -225,9 +225,9 @@ class Identity:
         yield from (word for word in self.words if len(word) >= shortest and is_word_in(word, text))
         words = b" %b " % b" ".join(text.split())
         for phrase in self.phrases:
-            if is_text or (len(phrase) >= shortest and not phrase.replace(b" ", b"").isdigit()):
-                if phrase in words and b" %b " % phrase in words:
-                    yield phrase
+            counts = is_text or (len(phrase) >= shortest and not phrase.replace(b" ", b"").isdigit())
+            if counts and phrase in words and b" %b " % phrase in words:
+                yield phrase
 
     def _foreign_in(self, text: str) -> bool:
         """Long words, and those of scripts without upper case, which need no spaces between words, anywhere."""

@@ -208,10 +208,11 @@ class Outcomes:
         """Classes, and all UIDs where the profile retains them. A class that no one knows may be somebody's number."""
         kept = self._kept(scope, element, value, data)
         unknown = frozenset(uid for uid in uids_in(value) or () if uid and not is_well_known_uid(uid))
-        if not kept[0] or not unknown or not self.profile.groups["regenerate_uids"]:
+        by_choice = element.tag in self.profile.kept_tags or not self.profile.groups["regenerate_uids"]
+        if not kept[0] or not unknown or by_choice:
             return kept
         numbers = " ".join(unknown).replace(".", " ").encode()
-        if self.context.identity.found_in(numbers, "LO"):
+        if self.context.identity.found_in(numbers, "LO", element.tag):
             raise Refused("IDENTIFIER_LEFT")
         return kept[0], merged([Effect(mentions=unknown), *([kept[1]] if kept[1] else [])])
 
@@ -226,29 +227,22 @@ class Outcomes:
     def _gated(self, scope: Scope, tag: int, vr: str, value: bytes) -> Effect | None:
         """The last gate: what is kept or cleaned holds no identifier of this patient. What the profile itself keeps is
         no hit. Raises Refused."""
-        if not self._may_name(tag, vr) and self._names_patient(scope, tag, vr, value):
+        if tag not in self.profile.kept_tags and self._names_patient(scope, tag, vr, value):
             raise Refused("IDENTIFIER_LEFT")
         if vr in TEXT_VRS and b"." in value:
             mentions = uids_told(value)
             return Effect(mentions=mentions) if mentions else None
         return None
 
-    def _may_name(self, tag: int, vr: str) -> bool:
-        """What the user keeps by name, and what the patient is known by; not text that an option of the standard lets
-        through."""
-        if tag not in self.profile.kept_tags:
-            return False
-        return vr not in TEXT_VRS or may_identify(tag, vr) or self.profile.is_users_own(tag)
-
     def _names_patient(self, scope: Scope, tag: int, vr: str, value: bytes) -> bool:
         """As it stands, and as its character set reads it."""
         identity = self.context.identity
-        if identity.found_in(value, vr):
+        if identity.found_in(value, vr, tag):
             return True
         if vr not in TEXT_VRS or (value.isascii() and b"\x1b" not in value):
             return False
         text = decoded(value, vr, scope.charset)
-        return text is not None and identity.found_in(text.encode("utf-8", "replace"), vr)
+        return text is not None and identity.found_in(text.encode("utf-8", "replace"), vr, tag)
 
     def _cleaned(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         """Text of which only what is harmless stays: PS3.15 E.3.5. Lines, and values, are cleaned one by one."""
@@ -280,12 +274,12 @@ class Outcomes:
             return self._as_it_is(element, data), None
         text = value.decode("ascii", "replace")
         if self.profile.dates == "year":
-            changed = year_only(text, element.vr)
+            moved = year_only(text, element.vr)
         else:
-            changed = shifted(text, element.vr, self.context.days)
-        if changed is None or not checker(element.tag, element.vr)(changed.encode()):
+            moved = shifted(text, element.vr, self.context.days)
+        if moved is None or not checker(element.tag, element.vr)(moved.encode()):
             return self._nothing_left(scope, element, value, data)
-        return encode(element.tag, element.vr, changed.encode()), changed(element.tag)
+        return encode(element.tag, element.vr, moved.encode()), changed(element.tag)
 
     def _aged(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         if not value.strip(b" \0"):
@@ -448,10 +442,10 @@ class Outcomes:
             if vr == "TM":
                 return (self._as_it_is(element, data), None) if dates == "shift" else (b"", None)
             text = value.decode("ascii", "replace")
-            changed = year_only(text, vr) if dates == "year" else shifted(text, vr, self.context.days)
-            if dates == "remove" or changed is None:
+            moved = year_only(text, vr) if dates == "year" else shifted(text, vr, self.context.days)
+            if dates == "remove" or moved is None:
                 return b"", None
-            return encode(element.tag, vr, changed.encode()), None
+            return encode(element.tag, vr, moved.encode()), None
         if vr == "AS":
             age = capped_age(value.decode("ascii", "replace"))
             return (encode(element.tag, vr, age.encode()), None) if age is not None else (b"", None)

@@ -188,11 +188,6 @@ class Profile(Choices):
         other_private = not self.groups["remove_private_tags"] or self.private_creators
         return self.table == "E.1-1" and not (softer or other_private or self.encapsulated == "allow")
 
-    def is_users_own(self, tag: int) -> bool:
-        """A switch or an override says what happens to it, and no option of the standard."""
-        rule = self.rules.get(canonical(tag))
-        return rule is not None and rule.own
-
     @cached_property
     def kept_tags(self) -> frozenset[int]:
         """Elements that are kept, or whose dates may equal the original's, because the user said so. Cleaned text is

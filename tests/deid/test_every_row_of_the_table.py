@@ -15,6 +15,7 @@ from pydicom.tag import Tag
 
 from dicom_assets.deid.actions import _types, attribute_type, resolve
 from dicom_assets.deid.dictionary import name_of, tag_of, vm_of, vr_of
+from dicom_assets.deid.identity import IDENTIFYING
 from dicom_assets.deid.profile import Profile, load_profile
 from dicom_assets.deid.tables import rows_of
 from tests.deid.instances import CT, KEY, deidentified, minimal
@@ -157,10 +158,14 @@ def planted(tag: int) -> DataElement:
     if vr == "SQ":
         item = Dataset()
         item.PatientName, item.ReferencedSOPInstanceUID = "Quillfeather^Ottoline", OLD_UID
+        if name_of(tag) == "ContentSequence":
+            item.ValueType = "CONTAINER"  # without one, a content item goes
         return DataElement(Tag(tag), "SQ", Sequence([item]))
     value, low = VALUES.get(vr, TEXT), int(vm_of(tag).partition("-")[0])
     if name_of(tag) == "TimezoneOffsetFromUTC":
         value = "+0100"
+    if tag in IDENTIFYING and value == TEXT:  # what a descriptor says beside the name is nobody's ID or address
+        value = "Quillfeather"
     return DataElement(Tag(tag), vr, value if low == 1 else [value] * low)
 
 
