@@ -77,13 +77,17 @@ class Context:
     charset: bytes = b""
     own: tuple[tuple[int, bytes], ...] = ()
     surveyor: Surveyor = field(default_factory=Surveyor)
+    #: by what they depend on, see Scope; for all contexts of one profile
+    plans: dict[tuple, dict[tuple[int, str], "Plan"]] = field(default_factory=dict)
     #: tag -> (old, new) of study, series and instance UIDs that the instance lacks
     missing: dict[int, tuple[str, str]] = field(default_factory=dict)
+    own_tags: tuple[int, ...] = field(init=False)
     root: "Scope" = field(init=False)
     memos: list[dict] = field(init=False, default_factory=list)
     remembered: int = field(init=False, default=0)  #: bytes
 
     def __post_init__(self) -> None:
+        self.own_tags = tuple(tag for tag, _encoded in self.own)
         self.root = Scope(self, (), self.charset, self.signed)
 
     def keep_small(self) -> None:
@@ -129,7 +133,8 @@ class Scope:
         self.runs: dict[int, Run] = {}
         self.varying: set[int] = set()  #: elements that have ended a run: each stays alone
         context.memos += [self.memo, self.runs]
-        self.plans: dict[tuple[int, str], Plan] = {}
+        place = (context.sop_class_uid, path, within_identity, content, () if path else context.own_tags)
+        self.plans: dict[tuple[int, str], Plan] = context.plans.setdefault(place, {})
         self._scopes: dict[tuple, Scope] = {}
 
     def below(self, tag: int, implicit: bool, content: tuple[int | None, Action | None] = (None, None)) -> "Scope":

@@ -45,6 +45,7 @@ _MOST_READ_AHEAD = 4 << 20
 _LARGEST_HEADER = 512 << 20
 _LARGEST_TAIL = 256 << 20  #: bytes behind the pixel data
 _LONGEST_EXCESS = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
+_LARGE = 1 << 16  #: bytes of a sequence that a first survey does not look into
 _MOST_CONTEXTS = 64
 _MOST_IDENTIFIERS = 500  #: names, IDs and addresses of one instance
 #: PDF, CDA, STL, OBJ, MTL
@@ -120,6 +121,7 @@ class Deidentifier:
     def __init__(self, profile: Profile, key: PseudonymKey) -> None:
         self.profile, self.key = profile, key
         self._surveyor = Surveyor()
+        self._plans: dict[tuple, dict] = {}
         self._contexts: dict[tuple, Context] = {}
         self._recent: dict[bytes, tuple[tuple, Context]] = {}  # by likely study
         self._read_ahead = _FIRST_READ
@@ -159,10 +161,18 @@ class Deidentifier:
                     return self._finished(reader, source, context, done)
             except (DicomAssetsError, NotInOrder):
                 pass  # by the predecessor's rules; now by its own
-        found = _surveyed(reader, self._surveyor)
-        key = self._determining(file, found, told)
-        context = self._contexts.get(key) or self._new_context(key, file, found, told)
-        done = _walked(reader, context)
+        for largest in (_LARGE, max(reader.source.size, _LARGE + 1)):  # what frames add is mostly nothing
+            found = _surveyed(reader, self._surveyor, largest)
+            key = self._determining(file, found, told)
+            context = self._contexts.get(key) or self._new_context(key, file, found, told)
+            try:
+                done = _walked(reader, context)
+            except (DicomAssetsError, NotInOrder):
+                if largest > _LARGE:
+                    raise
+                continue
+            if done.marks == found.marks:
+                break
         if len(self._recent) >= _MOST_CONTEXTS:
             self._recent.clear()
         if done.marks == found.marks:
@@ -225,6 +235,7 @@ class Deidentifier:
             charset=charset,
             own=tuple(sorted(own.items())),
             surveyor=self._surveyor,
+            plans=self._plans,
             missing=missing,
         )
         if len(self._contexts) >= _MOST_CONTEXTS:
@@ -342,12 +353,14 @@ class _Reader:
         self.data = self.source.read(0, min(4 * len(self.data) + _FIRST_READ, self.source.size))
 
 
-def _surveyed(reader: _Reader, surveyor: Surveyor) -> _Look:
+def _surveyed(reader: _Reader, surveyor: Surveyor, largest: int) -> _Look:
+    """largest: bytes of the largest sequence that is looked into."""
     file = reader.file
     while True:
         noted: dict[int, bytes] = {}
         try:
-            marks, position = surveyor.top_level(reader.data, file.start, file.source.size, file.implicit, noted)
+            size = file.source.size
+            marks, position = surveyor.top_level(reader.data, file.start, size, file.implicit, noted, largest)
         except MoreNeeded:
             reader.read_more()
             continue
@@ -504,6 +517,6 @@ def notes_of(source: Source) -> Notes:
     """Of an instance that cannot be de-identified. Raises BadInput or Refused where its header cannot be read."""
     file = opened(source)
     try:
-        return _notes(file, _surveyed(_Reader(file, _FIRST_READ), Surveyor()))
+        return _notes(file, _surveyed(_Reader(file, _FIRST_READ), Surveyor(), 0))
     except NotInOrder:
         raise BadInput("ELEMENT_MALFORMED") from None

@@ -98,7 +98,7 @@ class Outcomes:
         marked = may_identify(tag, vr)
         if tag & 0xFFFF == 0 or group <= 2:
             return Plan(Outcomes._dropped, vr, False)
-        if not scope.path and any(tag == own for own, _ in context.own):
+        if not scope.path and tag in context.own_tags:
             return Plan(Outcomes._replaced_by_own, vr, marked)
         if group in OVERLAYS and "clean_graphics" in self.profile.options:
             return Plan(Outcomes._overlay, vr, marked)

@@ -36,8 +36,9 @@ _LONGEST_REMEMBERED, _MOST_REMEMBERED = 4096, 20_000
 
 
 class Mark(NamedTuple):
-    """A value that identifies. vr: the dictionary's, else the stated one. value: encoded, less the padding; of DT the
-    date only. charset: Specific Character Set that holds there, in the standard's spelling."""
+    """A value that identifies. tag: 0 for a date that is not the birth date. vr: the dictionary's, else the stated
+    one. value: encoded, less the padding; of DT the date only. charset: Specific Character Set that holds there, in
+    the standard's spelling."""
 
     tag: int
     vr: str
@@ -45,13 +46,16 @@ class Mark(NamedTuple):
     charset: bytes
 
 
+_BIRTH_DATE = 0x00100030
 NO_MARKS: frozenset[Mark] = frozenset()
 
 
 def mark(tag: int, stated: str, value: bytes, charset: bytes) -> Mark:
     vr = vr_of(tag).split(" or ")[0]
     vr = stated if stated in IDENTIFYING_VRS and vr not in IDENTIFYING_VRS and tag not in IDENTIFYING else vr
-    return Mark(tag, vr, value[:8] if vr == "DT" else value.strip(b" \0"), charset)
+    if vr in ("DA", "DT") and tag != _BIRTH_DATE:  # a date is the same wherever it stands
+        return Mark(0, "DA", value[:8] if vr == "DT" else value.strip(b" \0"), b"")
+    return Mark(tag, vr, value.strip(b" \0"), charset)
 
 
 def may_identify(tag: int, stated: str) -> bool:
@@ -63,13 +67,16 @@ class Surveyor:
     """Keep one for many instances: it remembers the sequences that it has seen."""
 
     def __init__(self) -> None:
+        self._largest = 0
         self._remembered: dict[tuple[bytes, bytes, bool, int], frozenset[Mark]] = {}
 
     def top_level(
-        self, data: bytes, position: int, end: int, implicit: bool, noted: dict[int, bytes]
+        self, data: bytes, position: int, end: int, implicit: bool, noted: dict[int, bytes], largest: int
     ) -> tuple[frozenset[Mark], int]:
         """The marks of the data set that begins at position, and where the pixel data begins (or the file ends). data:
-        the file's beginning; MoreNeeded where that is not enough. noted: gets the values of NOTED."""
+        the file's beginning; MoreNeeded where that is not enough. noted: gets the values of NOTED. largest: bytes of
+        the largest sequence that is looked into."""
+        self._largest = largest
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.clear()
         return self._data_set(data, position, end, implicit, b"", 0, noted, {})
@@ -127,7 +134,7 @@ class Surveyor:
             elif stated != b"SQ" and (stated in _MARKING_VRS or may_identify(tag, "")):
                 if length and length != UNDEFINED:
                     found.add(mark(tag, stated.decode("latin-1"), data[value:stop], charset))
-            elif (stated in _SEQUENCE_VRS or implicit) and length:
+            elif (stated in _SEQUENCE_VRS or implicit) and length and (not top or stop - position <= self._largest):
                 found |= self._sequence(data, position, value, stop, length, tag, implicit, charset, depth, ends)
             position = stop
         return frozenset(found), position
