@@ -20,7 +20,7 @@ Row = tuple[str, str, str, bool]  #: VR, VM, keyword, retired
 def _lines() -> list[str]:
     """`ggggeeee,VR,VM,keyword,retired` in the order of tags. A run needs few of them: each is taken apart when it is
     asked for."""
-    return bytes_of("dictionary.csv").decode("ascii").splitlines()[1:]
+    return _text().splitlines()[1:]
 
 
 @cache
@@ -84,15 +84,17 @@ def name_of(tag: int) -> str:
 
 
 @cache
-def _digits_by_keyword() -> dict[str, str]:
-    cells = ",".join(_lines()).split(",")
-    return {keyword: digits for digits, keyword in zip(cells[::5], cells[3::5], strict=True) if "x" not in digits}
+def _text() -> str:
+    return bytes_of("dictionary.csv").decode("ascii")
 
 
+@lru_cache(4096)
 def tag_of(keyword: str) -> int | None:
     """None for an unknown keyword, and for one of repeating groups."""
-    digits = _digits_by_keyword().get(keyword)
-    return None if digits is None else int(digits, 16)
+    text = _text()
+    at = text.find(f",{keyword},")
+    digits, _vr, _vm, found, _retired = text[text.rfind("\n", 0, at) + 1 : text.find("\n", at)].split(",")
+    return int(digits, 16) if at >= 0 and found == keyword and "x" not in digits else None
 
 
 @cache

@@ -26,10 +26,14 @@ _NOTED_TAGS = [
     for keyword in """SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID PatientID IssuerOfPatientID
     SpecificCharacterSet PixelRepresentation Modality ImageType ConversionType BurnedInAnnotation Rows Columns
     NumberOfFrames SamplesPerPixel BitsAllocated PhotometricInterpretation""".split()
-] + [group << 16 | number for group in range(0x6000, 0x6100, 2) for number in (0x0102, 0x3000)]
-#: Elements of the top level whose values are noted: patient and place, character set, geometry, what triage asks; and
-#: the VRs that they may state. The value of one that states another is noted under the tag's negative.
+]
+#: Elements of the top level whose values are noted: patient and place, character set, geometry, what triage asks, and
+#: whether overlays hide in pixels; and the VRs that they may state. The value of one that states another is noted under
+#: the tag's negative.
 NOTED = {tag: frozenset({b"UN", *(vr.encode() for vr in vr_of(tag).split(" or "))}) for tag in _NOTED_TAGS}
+for _group in range(0x6000, 0x6100, 2):
+    NOTED[_group << 16 | 0x0102] = frozenset({b"UN", b"US"})
+    NOTED[_group << 16 | 0x3000] = frozenset({b"UN", b"OB", b"OW"})
 _MARKING_VRS = frozenset(vr.encode() for vr in IDENTIFYING_VRS)
 _SEQUENCE_VRS = frozenset({b"SQ", b"UN"})
 _LONGEST_REMEMBERED, _MOST_REMEMBERED = 4096, 20_000
