@@ -20,7 +20,7 @@ Row = tuple[str, str, str, bool]  #: VR, VM, keyword, retired
 def _lines() -> list[str]:
     """`ggggeeee,VR,VM,keyword,retired` in the order of tags. A run needs few of them: each is taken apart when it is
     asked for."""
-    return _text().splitlines()[1:]
+    return _text().splitlines()
 
 
 @cache
@@ -85,7 +85,8 @@ def name_of(tag: int) -> str:
 
 @cache
 def _text() -> str:
-    return bytes_of("dictionary.csv").decode("ascii")
+    """Without the line of the columns' names."""
+    return bytes_of("dictionary.csv").decode("ascii").partition("\n")[2]
 
 
 @lru_cache(4096)
@@ -94,7 +95,7 @@ def tag_of(keyword: str) -> int | None:
     text = _text()
     at = text.find(f",{keyword},")
     digits, _vr, _vm, found, _retired = text[text.rfind("\n", 0, at) + 1 : text.find("\n", at)].split(",")
-    return int(digits, 16) if at >= 0 and found == keyword and "x" not in digits else None
+    return int(digits, 16) if keyword and at >= 0 and found == keyword and "x" not in digits else None
 
 
 @cache
