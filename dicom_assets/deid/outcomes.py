@@ -197,6 +197,9 @@ class Outcomes:
             return self._removed(scope, element, value, data)
         if tag in _OFFSET_TABLES and not self._holds_offsets(value):
             return self._removed(scope, element, value, data)
+        may_be_cleaned = self.profile.cleans_names and vr in TEXT_VRS and tag not in self.profile.kept_tags
+        if may_be_cleaned and self._names_patient(scope, tag, vr, value):
+            return self._cleaned(scope, element, value, data)
         return self._as_it_is(element, data), self._gated(scope, tag, vr, value)
 
     def _holds_offsets(self, value: bytes) -> bool:

@@ -151,6 +151,12 @@ class Profile(Choices):
         return self.private_rule != ""
 
     @property
+    def cleans_names(self) -> bool:
+        """Text that is kept without a look at its words is cleaned where it names the patient, so that an image need
+        not be kept back for it."""
+        return self.table == "groups" and self.groups["patient_data"]
+
+    @property
     def cleans_content(self) -> bool:
         """Content items are judged by content_item_action; else their elements as any others."""
         return "clean_structured_content" in self.options

@@ -211,6 +211,12 @@ class _Walk:
             return self._without_cleaning(source, tag, place)
         if vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None:
             return self._removed(tag)
+        if (
+            self.profile.cleans_names
+            and tag not in self.profile.kept_tags
+            and self._names_patient(tag, vr, value, place)
+        ):
+            return self._cleaned(source, tag, vr, value, place)
         if place.names_somebody and vr in ("LO", "SH", "UC", "UR"):
             return self._changed(tag, vr, dummy_for(vr))
         return element_of(tag, vr, value)
@@ -245,6 +251,12 @@ class _Walk:
         if action in (Action.EMPTY, Action.DUMMY):
             return self._replaced(source, tag, vr_of(tag), action, place)
         return self._removed(tag)
+
+    def _names_patient(self, tag: int, vr: str, value: bytes, place: "_Place") -> bool:
+        if vr not in TEXT_VRS:
+            return False
+        text = values.decoded(value, vr, place.charset) or ""
+        return any(self.identity.found_in(one, vr, tag) for one in (value, text.encode("utf-8", "replace")))
 
     def _harmless(self, tag: int, vr: str, value: bytes, charset: bytes) -> bytes:
         text = values.decoded(value, vr, charset)

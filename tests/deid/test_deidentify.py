@@ -356,3 +356,10 @@ def test_what_the_cohort_knows_of_the_patient_is_cleaned_away_too(tmp_path: Path
     engine = Deidentifier(load_profile(str(own)), KEY)
     output = engine.deidentify(source, known=("QFX-20771", "Hollowmere^Quill")).encoded(source)
     assert pydicom.dcmread(io.BytesIO(output)).SeriesDescription == "Thorax venous"
+
+
+def test_halo_cleans_a_text_that_names_the_patient_and_leaves_others_alone() -> None:
+    dataset = minimal()
+    dataset.StudyDescription, dataset.SeriesDescription = "CT Thorax Quillfeather", "Xylograph 7 of ward nine"
+    output = deidentified(dataset, HALO)
+    assert (output.StudyDescription, output.SeriesDescription) == ("CT Thorax", "Xylograph 7 of ward nine")
