@@ -81,7 +81,7 @@ def _why_not(association: Association, archive: Archive, watch: Watch, seconds: 
     if not watch.connected:
         return RetryLater("PACS_TIMEOUT" if seconds >= archive.timeouts.connect else "PACS_UNREACHABLE")
     answer = association.acceptor.primitive
-    if association.is_rejected and answer is not None:
+    if answer is not None and answer.result:  # also where the peer hung up before pynetdicom took note of it
         return _why_rejected(answer.result, answer.result_source, answer.diagnostic)
     if answer is not None and answer.result == 0:
         return BadInput("PACS_NO_COMMON_CONTEXT")
