@@ -46,7 +46,8 @@ _LARGEST_HEADER = 512 << 20
 _LARGEST_TAIL = 256 << 20  #: bytes behind the pixel data
 _LONGEST_EXCESS = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
 _LARGE = 1 << 16  #: bytes of a sequence that a first survey does not look into
-_MOST_CONTEXTS = 64
+_MOST_CONTEXTS = 16  #: that are remembered, each with some MB
+_MOST_GUESSES = 1000
 _MOST_IDENTIFIERS = 500  #: names, IDs and addresses of one instance
 #: PDF, CDA, STL, OBJ, MTL
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
@@ -173,9 +174,7 @@ class Deidentifier:
                 continue
             if done.marks == found.marks:
                 break
-        if len(self._recent) >= _MOST_CONTEXTS:
-            self._recent.clear()
-        if done.marks == found.marks:
+        if done.marks == found.marks and len(self._recent) < _MOST_GUESSES:
             self._recent[likely] = (key, context)
         self._read_ahead = min(reader.header_end + 4096, _MOST_READ_AHEAD)
         return self._finished(reader, source, context, done)
@@ -240,6 +239,7 @@ class Deidentifier:
         )
         if len(self._contexts) >= _MOST_CONTEXTS:
             self._contexts.clear()
+            self._recent.clear()
         self._contexts[key] = context
         return context
 

@@ -56,6 +56,8 @@ class Profile(Choices):
     def without_cleaning(self, tag: int, sop_class_uid: str, path: tuple[str, ...]) -> Action:
         """For a value that CLEAN cannot clean, or of which it leaves nothing."""
         rule = self.rules.get(canonical(tag))
+        if rule is None and self.cleans_names and vr_of(tag) in TEXT_VRS:
+            return Action.DUMMY  # whatever its Type, the instance stays as conforming as it was
         code = rule.otherwise if rule else "D" if tag == _TEXT_VALUE else BY_TYPE
         return self._resolved(code, rule, tag, sop_class_uid, path)
 
@@ -79,6 +81,8 @@ class Profile(Choices):
         """The code for an element of an even group without a rule, and why."""
         if not (vr := vr_of(tag)):
             return Action.REMOVE, "not in the dictionary"
+        if vr == "PN" and self.table == "groups":
+            return Action.EMPTY, "a person's name"  # often of Type 2
         if (reason := self._shows_or_hides_anything(tag, vr)) != "":
             return Action.REMOVE, reason
         if vr == "UI":

@@ -36,7 +36,7 @@ for _group in range(0x6000, 0x6100, 2):
     NOTED[_group << 16 | 0x3000] = frozenset({b"UN", b"OB", b"OW"})
 _MARKING_VRS = frozenset(vr.encode() for vr in IDENTIFYING_VRS)
 _SEQUENCE_VRS = frozenset({b"SQ", b"UN"})
-_LONGEST_REMEMBERED, _MOST_REMEMBERED = 4096, 20_000
+_LONGEST_REMEMBERED, _MOST_REMEMBERED = 4096, 2000  #: bytes of a sequence, and sequences
 
 
 class Mark(NamedTuple):
