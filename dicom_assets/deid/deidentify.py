@@ -129,8 +129,7 @@ class Deidentifier:
 
     def deidentify(self, source: Source, pseudonym: str = "", known: tuple[str, ...] = ()) -> Deidentified:
         """pseudonym: the patient's, where the site brought its own. known: more values of this patient, as from the
-        cohort: IDs, or names written with `^`. Raises BadInput or Refused with a reason code:
-        quarantine."""
+        cohort: IDs, or names written with `^`. Raises BadInput or Refused with a reason code: quarantine."""
         try:
             file = opened(source)
             return self._in_any_order(file, source, (pseudonym, known))
@@ -253,8 +252,8 @@ class Deidentifier:
 
     def _missing_uids(self, file: Opened, found: _Look) -> dict[int, tuple[str, str]]:
         """tag -> (what stands for the old one, the new one), where a UID that places the instance is no UID, or states
-        another VR. A missing
-        instance UID is the file meta's; a missing study or series is one of this instance alone."""
+        another VR. A missing instance UID is the file meta's; a missing study or series is one of this instance alone.
+        """
         old = dict(zip(PLACING_UIDS, found.placed, strict=True))
         instance = old[_INSTANCE] or _either(found.noted, _INSTANCE) or file.sop_instance_uid
         if not instance:

@@ -99,7 +99,7 @@ class Outcomes:
         if tag & 0xFFFF == 0 or group <= 2:
             return Plan(Outcomes._dropped, vr, False)
         if not scope.path and tag in context.own_tags:
-            return Plan(Outcomes._replaced_by_own, vr, marked)
+            return Plan(Outcomes._removed, vr, marked)  # the context's own is written
         if group in OVERLAYS and "clean_graphics" in self.profile.options:
             return Plan(Outcomes._overlay, vr, marked)
         if written not in ENCODED_VRS.values() or group >= 0xFFFA or 0x5000 <= group < 0x5100 or group in OVERLAYS:
@@ -146,8 +146,6 @@ class Outcomes:
         if element.vr == "SQ":
             return b"", replace(effect, marks=self._marks_within(scope, element, data))
         return b"", effect
-
-    _replaced_by_own = _removed
 
     def _marks_within(self, scope: Scope, element: Element, data: bytes) -> frozenset[Mark]:
         """Whom a sequence names that goes."""
@@ -275,14 +273,15 @@ class Outcomes:
     def _dated(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         if not value.strip(b" \0"):
             return self._as_it_is(element, data), None
-        text = value.decode("ascii", "replace")
-        if self.profile.dates == "year":
-            moved = year_only(text, element.vr)
-        else:
-            moved = shifted(text, element.vr, self.context.days)
+        moved = self._moved(value, element.vr)
         if moved is None or not checker(element.tag, element.vr)(moved.encode()):
             return self._nothing_left(scope, element, value, data)
         return encode(element.tag, element.vr, moved.encode()), changed(element.tag)
+
+    def _moved(self, value: bytes, vr: str) -> str | None:
+        """By the date policy `year` or `shift`; None where it is no date."""
+        text = value.decode("ascii", "replace")
+        return year_only(text, vr) if self.profile.dates == "year" else shifted(text, vr, self.context.days)
 
     def _aged(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         if not value.strip(b" \0"):
@@ -310,12 +309,15 @@ class Outcomes:
         old = uids_in(value)
         if old is None or not checker(tag, "UI")(value):
             return self._removed(scope, element, value, data)
+        return self._with_new_uids(tag, old)
+
+    def _with_new_uids(self, tag: int, old: list[str]) -> Outcome:
         placing = tag in PLACING_UIDS
         replaced = {uid: self.new_uid(uid) for uid in old if uid and (placing or not is_well_known_uid(uid))}
-        new = [replaced.get(uid, uid) for uid in old]
-        uid_tags = frozenset({name_of(tag)}) if new != old else frozenset()
+        new = "\\".join(replaced.get(uid, uid) for uid in old)
         pairs = tuple(pair for pair in replaced.items() if pair[0] != pair[1])
-        return encode(tag, "UI", "\\".join(new).encode()), Effect(uids=pairs, uid_tags=uid_tags) if pairs else None
+        effect = Effect(uids=pairs, uid_tags=frozenset({name_of(tag)})) if pairs else None
+        return encode(tag, "UI", new.encode()), effect
 
     def new_uid(self, old: str) -> str:
         if not self.profile.groups["regenerate_uids"]:
@@ -440,13 +442,13 @@ class Outcomes:
         if vr == "PN" or (vr not in ("UN", "") and not has_form(vr, value)):
             return b"", None
         if vr == "UI":
-            return self._renewed_private(element, value)
+            old = uids_in(value)
+            return (b"", None) if old is None else self._with_new_uids(element.tag, old)
         if vr in ("DA", "DT", "TM") and dates != "keep":
             if vr == "TM":
                 return (self._as_it_is(element, data), None) if dates == "shift" else (b"", None)
-            text = value.decode("ascii", "replace")
-            moved = year_only(text, vr) if dates == "year" else shifted(text, vr, self.context.days)
-            if dates == "remove" or moved is None:
+            moved = None if dates == "remove" else self._moved(value, vr)
+            if moved is None:
                 return b"", None
             return encode(element.tag, vr, moved.encode()), None
         if vr == "AS":
@@ -455,16 +457,6 @@ class Outcomes:
         if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
             return b"", None
         return self._as_it_is(element, data), self._gated(scope, element.tag, vr, value)
-
-    def _renewed_private(self, element: Element, value: bytes) -> Outcome:
-        old = uids_in(value)
-        if old is None:
-            return b"", None
-        replaced = {uid: self.new_uid(uid) for uid in old if uid and not is_well_known_uid(uid)}
-        new = "\\".join(replaced.get(uid, uid) for uid in old)
-        pairs = tuple(pair for pair in replaced.items() if pair[0] != pair[1])
-        effect = Effect(uids=pairs, uid_tags=frozenset({name_of(element.tag)})) if pairs else None
-        return encode(element.tag, "UI", new.encode()), effect
 
 
 @lru_cache(16384)

@@ -14,18 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .atomic import fsync_folder, make_folder, write_file, write_if_changed
+from .columns import COLUMNS
 from .manifests import StagedInstance
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER, Zones
 
-#: The six columns of the CSV that users know, in its order.
-COLUMNS = (
-    "Original Filename",
-    "Anonymized Filename",
-    "Original Patient ID",
-    "Anonymized ID",
-    "Tags Anonymized",
-    "UIDs Regenerated",
-)
 _MORE = ("batch", "study_key", "uids", "profile_digest", "key_id", "sha256_original", "sha256_anonymized")
 _SCHEMA = pa.schema([(name, pa.string()) for name in (*COLUMNS, *_MORE)])
 

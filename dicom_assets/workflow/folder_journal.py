@@ -15,17 +15,10 @@ from pathlib import Path
 
 from ..errors import BadInput, Refused
 from ..storage.atomic import fsync_folder
+from ..storage.columns import COLUMNS
 from ..storage.zones import RESTRICTED_FILE
 from .folder_worker import Row, is_place
 
-COLUMNS = (
-    "Original Filename",
-    "Anonymized Filename",
-    "Original Patient ID",
-    "Anonymized ID",
-    "Tags Anonymized",
-    "UIDs Regenerated",
-)
 PAIR_COLUMNS = ("id_old", "id_new")
 QUARANTINE_COLUMNS = ("Original Filename", "Reason")
 
