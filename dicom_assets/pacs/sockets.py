@@ -1,6 +1,8 @@
-"""What pynetdicom's sockets lack: a limit to reads, an end from outside, and no waiting for acknowledgements."""
+"""What pynetdicom's associations lack: a limit to reads, an end from outside, no waiting for acknowledgements, and
+a thread that takes no answer that is not its own."""
 
 import socket
+import threading
 from contextlib import suppress
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  #: Linux only
@@ -31,6 +33,38 @@ def answer_at_once(association: object) -> None:
         timeout = wrapper.socket.gettimeout()
         wrapper.socket = _PromptSocket(fileno=wrapper.socket.detach())
         wrapper.socket.settimeout(timeout)
+
+
+class _Checkpoint(threading.Event):
+    """Where pynetdicom's reactor thread waits while another thread asks and reads the answers.
+
+    pynetdicom 3.0.4 takes a reactor that was let go, but has not run yet, for one that waits: it then takes the first
+    answer to the next request, and drops it. Here it has either gone, and `_is_paused` says so, or it goes on waiting.
+    """
+
+    def __init__(self, association: object) -> None:
+        super().__init__()
+        self._association = association
+        self._leaving = threading.Lock()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        while super().wait(timeout):
+            with self._leaving:
+                if self.is_set():
+                    self._association._is_paused = False
+                    return True
+        return False
+
+    def clear(self) -> None:
+        with self._leaving:
+            super().clear()
+
+
+def keep_answers(association: object) -> None:
+    """Let no answer get lost between two requests. To be called before the association is established."""
+    checkpoint = _Checkpoint(association)
+    checkpoint.set()
+    association._reactor_checkpoint = checkpoint
 
 
 def cut(association: object) -> None:

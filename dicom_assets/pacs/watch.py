@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pynetdicom import evt
 
 from .archive import Timeouts
-from .sockets import answer_at_once, cut, limit_reads
+from .sockets import answer_at_once, cut, keep_answers, limit_reads
 
 #: Seconds between two looks at the clock.
 _TICK = 0.05
@@ -79,6 +79,7 @@ class Watch:
     def _on_connection(self, event: evt.Event) -> None:
         self.connected = True
         self._association = event.assoc
+        keep_answers(event.assoc)
         answer_at_once(event.assoc)
         limit_reads(event.assoc, self._timeouts.stall)
         threading.Thread(target=self._run, name="association-watch", daemon=True).start()

@@ -17,7 +17,8 @@ silence_libraries()
 ROOT = "1.2.826.0.1.3680043.10.1337.77"
 #: Fails soon, and is still enough for a loaded machine to answer in.
 PATIENT = Timeouts(connect=5, acse=5, first_response=20, stall=20)
-HASTY = Timeouts(connect=1, acse=1, first_response=1, stall=1)
+BRISK = Timeouts(connect=3, acse=3, first_response=3, stall=3)
+HASTY = Timeouts(connect=2, acse=2, first_response=2, stall=2)
 
 _FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 _MIXED = (

@@ -14,7 +14,7 @@ from dicom_assets.pacs.echo import echo
 from dicom_assets.pacs.find import find_instances, find_studies
 from dicom_assets.pacs.query import StudyQuery
 from dicom_assets.pacs.retrieve import ReceivedInstance, RetrieveReport, retrieve_instances
-from tests.pacs.conftest import HASTY, PATIENT
+from tests.pacs.conftest import BRISK, HASTY, PATIENT
 from tests.pacs.peers import LITTLE_ENDIAN, STUDY, hanging, instance, relay, serving, wanted
 
 
@@ -64,14 +64,14 @@ def test_an_archive_that_stops_in_the_middle_is_given_up_and_what_came_is_kept()
 
 def test_an_archive_that_is_slow_but_moves_is_not_cut() -> None:
     def handle(_event: evt.Event) -> Iterator:
-        yield 5
-        for number in range(5):
-            end.wait(0.6)
+        yield 20
+        for number in range(20):
+            end.wait(0.25)
             yield sent(number)
 
-    with hanging() as end, serving({evt.EVT_C_GET: handle}) as archive:
-        report = retrieve(archive, 5)
-    assert (report.instances, report.reason) == (5, "")
+    with hanging() as end, serving({evt.EVT_C_GET: handle}, timeouts=BRISK) as archive:
+        report = retrieve(archive, 20)
+    assert (report.instances, report.reason) == (20, "")
 
 
 def test_one_large_instance_over_a_slow_line_is_not_cut() -> None:
@@ -237,14 +237,14 @@ def test_a_move_whose_responses_are_far_apart_goes_on_while_instances_flow() -> 
     """The handler pushes by itself and answers nothing meanwhile."""
 
     def handle(event: evt.Event) -> Iterator:
-        push(port[0], [instance(n) for n in range(5)], pause=lambda: end.wait(0.5))
+        push(port[0], [instance(n) for n in range(20)], pause=lambda: end.wait(0.25))
         yield (None, None)
 
     port = [0]
-    with hanging() as end, serving({evt.EVT_C_MOVE: handle}, retrieve="move") as archive:
+    with hanging() as end, serving({evt.EVT_C_MOVE: handle}, retrieve="move", timeouts=BRISK) as archive:
         port[0] = archive.receiver_port
-        report = retrieve(archive, 5)
-    assert report.instances == 5
+        report = retrieve(archive, 20)
+    assert report.instances == 20
 
 
 def test_an_instance_that_arrives_after_the_final_response_is_not_lost() -> None:
