@@ -12,28 +12,13 @@ from functools import lru_cache
 
 from ..errors import BadInput, DicomAssetsError, Refused
 from .actions import Action
-from .context import Context, Effect, merged, uids_told
+from .context import Context, Effect, merged
 from .dictionary import name_of, tag_of
-from .elements import (
-    ENCODED_VRS,
-    OTHER_PIXELS,
-    PIXEL_DATA,
-    UNDEFINED,
-    MoreNeeded,
-    NotInOrder,
-    Source,
-    encode,
-    encode_sequence,
-    fragments,
-    header,
-    implicit_header,
-    long_length,
-    short_header,
-)
-from .identity import Identity, identity_of
+from .elements import PIXEL_DATA, MoreNeeded, NotInOrder, Source, encode, encode_sequence
+from .identity import identity_of
 from .outcomes import PATIENT_ID, PATIENT_NAME, PLACING_UIDS
 from .part10 import Opened, file_meta, framed, in_order, opened
-from .pixel_data import is_offset_table, native_bytes, text_beside
+from .pixel_data import pixel_parts, refuse_overlay_in_pixels
 from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
 from .survey import CHARACTER_SET, Mark, Surveyor
@@ -44,7 +29,6 @@ _FIRST_READ = 32768  #: bytes; then as many as the last header had
 _MOST_READ_AHEAD = 4 << 20
 _LARGEST_HEADER = 512 << 20
 _LARGEST_TAIL = 256 << 20  #: bytes behind the pixel data
-_LONGEST_EXCESS = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
 _LARGE = 1 << 16  #: bytes of a sequence that a first survey does not look into
 _MOST_CONTEXTS = 16  #: that are remembered, each with some MB
 _MOST_GUESSES = 1000
@@ -53,8 +37,6 @@ _MOST_IDENTIFIERS = 500  #: names, IDs and addresses of one instance
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 _SOP_CLASS, _MODALITY, _ISSUER, _PIXEL_REPRESENTATION = 0x00080016, 0x00080060, 0x00100021, 0x00280103
 _STUDY, _SERIES, _INSTANCE = PLACING_UIDS
-_EMPTY_ITEM = b"\xfe\xff\x00\xe0\0\0\0\0"
-_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 #: Elements that Notes gives as text
 _TOLD = tuple((tag_of(keyword), keyword) for keyword in ("ImageType", "ConversionType", "BurnedInAnnotation"))
 
@@ -379,12 +361,12 @@ def _walked(reader: _Reader, context: Context) -> _Pass:
         except MoreNeeded:
             reader.read_more()
     reader.header_end = position
-    _refuse_overlay_in_pixels(noted)
+    refuse_overlay_in_pixels(noted)
     pixels: list[bytes | range] = []
     tail: list[bytes] = []
     if position < source.size:
         noted[PIXEL_DATA] = b""
-        pixels, stop, tag = _pixel_data(reader, position, noted, effects, context.identity)
+        pixels, stop, tag = pixel_parts(file, position, noted, effects, context.identity)
         tail, behind = _tail(source, walk, stop, tag)
         effects += behind
     context.keep_small()
@@ -394,57 +376,6 @@ def _walked(reader: _Reader, context: Context) -> _Pass:
 
 def _placed(noted: dict[int, bytes]) -> tuple[str, ...]:
     return tuple([_uid(noted, tag) for tag in PLACING_UIDS])
-
-
-def _pixel_data(
-    reader: _Reader, position: int, noted: dict[int, bytes], effects: list[Effect], identity: Identity
-) -> tuple[list[bytes | range], int, int]:
-    """The parts of the pixel data that begins at position: its header, and the range of its value, no byte more than
-    the geometry asks for. Where it ends, and its tag."""
-    file, source = reader.file, reader.source
-    encoded = source.read(position, position + 12)
-    group, number, stated, length = short_header(encoded, 0)
-    tag, value = group << 16 | number, position + 8
-    if file.implicit:
-        vr, length = "UN", implicit_header(encoded, 0)[2]
-    else:
-        vr = ENCODED_VRS.get(stated, "")
-        if vr not in ("OB", "OW", "OF", "OD", "UN") or len(encoded) < 12:
-            raise BadInput("PIXEL_DATA_MALFORMED")
-        length, value = long_length(encoded, 8)[0], position + 12
-    if length == UNDEFINED:
-        if not file.encapsulated or tag != PIXEL_DATA or file.implicit:
-            raise BadInput("PIXEL_DATA_MALFORMED")
-        extents = list(fragments(source, value, source.size))
-        stop = extents[-1][1] if extents else value
-        texts = list(text_beside(source, extents))
-        if any(identity.found_in(text, "UT") for text in texts):
-            raise Refused("IDENTIFIER_LEFT")
-        effects.append(Effect(mentions=uids_told(b"\n".join(texts))))
-        head, first = header(tag, "OB", UNDEFINED), value
-        if extents and not is_offset_table(source, extents):
-            head, first = head + _EMPTY_ITEM, extents[0][1]
-        return [head, range(first, stop), _SEQUENCE_END], stop + 8, tag
-    if value + length > source.size:
-        raise BadInput("PIXEL_DATA_TRUNCATED")
-    if file.encapsulated:  # bytes without fragments, under a syntax that has them
-        raise BadInput("PIXEL_DATA_MALFORMED")
-    wanted = native_bytes(noted, tag, length)
-    if length < wanted - 1:
-        raise BadInput("PIXEL_DATA_TRUNCATED")
-    if length > wanted + _LONGEST_EXCESS:
-        raise BadInput("PIXEL_DATA_TOO_LONG")
-    written = {32: "OF", 64: "OD"}.get(OTHER_PIXELS.get(tag), "")
-    if not written:
-        written = vr if vr in ("OB", "OW") else "OW"
-    elif vr not in (written, "UN"):
-        raise BadInput("PIXEL_DATA_MALFORMED")
-    parts: list[bytes | range] = [header(tag, written, wanted), range(value, value + min(length, wanted))]
-    if length < wanted:
-        parts.append(b"\0")
-    if length != wanted:
-        effects.append(Effect(tags=frozenset({name_of(tag)})))
-    return parts, value + length, tag
 
 
 def _tail(source: Source, walk: Walk, start: int, tag: int) -> tuple[list[bytes], list[Effect]]:
@@ -458,13 +389,6 @@ def _tail(source: Source, walk: Walk, start: int, tag: int) -> tuple[list[bytes]
     if position < len(tail):
         raise BadInput("PIXEL_DATA_MALFORMED")
     return out, effects
-
-
-def _refuse_overlay_in_pixels(noted: dict[int, bytes]) -> None:
-    """Overlays in the unused bits of the pixel data cannot be seen here, and go nowhere by removing elements."""
-    for tag, value in noted.items():
-        if tag & 0xFF00FFFF == 0x60000102 and value.strip(b"\0") and (tag & 0xFFFF0000 | 0x3000) not in noted:
-            raise Refused("OVERLAY_IN_PIXEL_DATA")
 
 
 def _codecs_of(marks: Iterable[Mark]) -> tuple[str, ...]:
