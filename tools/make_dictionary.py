@@ -1,8 +1,9 @@
 """Writes dicom_assets/deid/profiles/dictionary.csv and well_known_uids.txt.
 
-Source: pydicom's tables of PS3.6 (data elements, repeating groups, UIDs), and the elements of PS3.15 Table E.1-1,
-edition 2026d, that they do not have yet, with the VR that PS3.6 gives them. A copy of our own, so that the same profile
-gives the same output with every version of pydicom, and so that de-identifying needs no pydicom.
+Source: pydicom's tables of PS3.6 (data elements, repeating groups, UIDs); the elements of PS3.15 Table E.1-1, edition
+2026d, that they do not have yet, with the VR that PS3.6 gives them; and the coding schemes of PS3.16 Table 8-1. A copy
+of our own, so that the same profile gives the same output with every version of pydicom, and so that de-identifying
+needs no pydicom.
 """
 
 from pathlib import Path
@@ -42,6 +43,25 @@ NEWER = {
     0x3004007F: ("LO", "1", "DoseCalculationModelName"),
 }
 
+#: Coding schemes of PS3.16 Table 8-1 that are neither in PS3.6 nor under HL7's root for them (deid/dictionary.py)
+CODING_SCHEMES = {
+    "1.2.840.10008.2.16.13",  # IBSI
+    "1.2.840.10008.2.16.14",  # RO
+    "1.2.840.10008.2.16.15",  # RADELEMENT
+    "1.2.840.10008.2.16.16",  # I11
+    "1.2.840.10008.2.16.17",  # UNS
+    "1.2.840.10008.2.16.18",  # RRID
+    "1.2.840.10065.1.12",  # ASTM-sigpurpose
+    "1.3.6.1.4.1.19376.1.8.2.1",  # PATHLEX
+    "2.16.1",  # ISO3166_1
+    "2.16.840.1.113883.15.2",  # NBD
+    "2.16.840.1.113883.15.3",  # NBG
+    "2.16.840.1.113883.2.1.3.2.4.21",  # NICIP
+    "2.16.840.1.113883.3.26.1.1",  # NCIt
+    "2.16.840.1.113883.3.26.2",  # caDSR
+    "2.16.840.1.113883.6.43.1",  # ICDO3
+}
+
 
 def rows() -> list[str]:
     known = {tag: (vr, vm, keyword, retired) for tag, (vr, vm, _name, retired, keyword) in DicomDictionary.items()}
@@ -57,4 +77,4 @@ def rows() -> list[str]:
 
 if __name__ == "__main__":
     (FOLDER / "dictionary.csv").write_text("tag,vr,vm,keyword,retired\n" + "\n".join(rows()) + "\n", "ascii")
-    (FOLDER / "well_known_uids.txt").write_text("\n".join(sorted(UID_dictionary)) + "\n", "ascii")
+    (FOLDER / "well_known_uids.txt").write_text("\n".join(sorted({*UID_dictionary, *CODING_SCHEMES})) + "\n", "ascii")

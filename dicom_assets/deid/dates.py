@@ -10,6 +10,9 @@ from datetime import date, timedelta
 _DATE = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)")
 _DATETIME = re.compile(r"(\d{4})(\d\d)?(\d\d)?((?:\d{2}){0,3})(\.\d{1,6})?([+-]\d{4})?")
 _LONGEST = 64  #: characters; a range of two DT has 53
+#: Years of dates that are somebody's. Others (0001-01-01, 1899-12-30, 1900-01-01, 9999-12-31) stand where nobody knew
+#: the date: moved, they would tell by how much all others were.
+_YEARS = range(1901, 2100)
 _AGE = re.compile(r"(\d{3})([DWMY])")
 #: Units of AS in years: PS3.5 6.2
 _UNITS_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}
@@ -19,7 +22,7 @@ _OVER_89 = "090Y"
 
 def shifted(value: str, vr: str, days: int) -> str | None:
     """value: DA or DT, `\\`-separated where there are several; ranges (`a-b`) shift at both ends. None where a part is
-    no date."""
+    no date, or a placeholder for one."""
     return _each(value, lambda one: _shift(one, vr, days))
 
 
@@ -71,8 +74,11 @@ def _shift_range(value: str, days: int) -> str | None:
 
 def _moved(year: str, month: str, day: str, days: int) -> str | None:
     try:
-        moved = date(int(year), int(month), int(day)) + timedelta(days)
+        given = date(int(year), int(month), int(day))
+        moved = given + timedelta(days)
     except (ValueError, OverflowError):
+        return None
+    if days and given.year not in _YEARS:
         return None
     return f"{moved.year:04}{moved.month:02}{moved.day:02}"
 

@@ -104,6 +104,6 @@ def _well_known_uids() -> frozenset[str]:
 
 
 def is_well_known_uid(uid: str) -> bool:
-    """UIDs that PS3.6 lists: classes, syntaxes, well-known instances and frames of reference. Its root alone is no
-    proof: a patient's number may follow it."""
+    """UIDs that PS3.6 lists: classes, syntaxes, well-known instances and frames of reference; coding schemes. The
+    standard's root alone is no proof: a patient's number may follow it."""
     return uid in _well_known_uids() or _PUBLIC_TABLES.fullmatch(uid) is not None

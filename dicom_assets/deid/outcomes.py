@@ -41,6 +41,7 @@ OVERLAYS = frozenset(range(0x6000, 0x6100, 2))  #: groups
 _CODE_VALUE, _CODING_SCHEME = 0x00080100, 0x00080102
 _VALUE_TYPE, _CONCEPT_NAME, _CONTENT_SEQUENCE = 0x0040A040, 0x0040A043, 0x0040A730
 _CODE_VRS = frozenset({"LO", "SH", "UC", "UR"})
+_BYTE_VRS = frozenset({"OB", "OW", "UN"})
 _OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002})  #: Extended Offset Table and its lengths
 _OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
 #: Rows, columns, frames, type, origin, first frame, bits, position, data
@@ -119,7 +120,7 @@ class Outcomes:
         if vr not in known.split(" or "):
             return Outcomes._removed
         if vr == "SQ":
-            return Outcomes._content if tag in CONTENT_SEQUENCES and self.profile.cleans_content else Outcomes._sequence
+            return Outcomes._content if tag in CONTENT_SEQUENCES else Outcomes._sequence
         if action is Action.UID:
             return Outcomes._renewed if vr == "UI" else Outcomes._removed
         if tag in PIXEL_TAGS:
@@ -174,7 +175,7 @@ class Outcomes:
         if known == "SQ":
             if element.vr != "SQ":
                 return encode(tag, known, b""), changed(tag)
-            if tag in CONTENT_SEQUENCES and self.profile.cleans_content:
+            if tag in CONTENT_SEQUENCES:
                 return self._content(scope, element, value, data)
             return self._sequence(scope, element, value, data)
         if tag in (PATIENT_ID, PATIENT_NAME) or not value.strip(b" \0"):
@@ -365,7 +366,8 @@ class Outcomes:
                     )
                     effects.append(replace(changed(element.tag), marks=marks))
                     continue
-                place = scope.below(element.tag, self.implicit, (VALUE_OF.get(value_type), action))
+                content_item = (None, None) if action is None else (VALUE_OF.get(value_type), action)
+                place = scope.below(element.tag, self.implicit, content_item)
                 out, found = self.data_set(place, data, start, stop)
                 effects.extend(found)
                 content.append(b"".join(out))
@@ -456,7 +458,10 @@ class Outcomes:
             return (encode(element.tag, vr, age.encode()), None) if age is not None else (b"", None)
         if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
             return b"", None
-        return self._as_it_is(element, data), self._gated(scope, element.tag, vr, value)
+        gated = self._gated(scope, element.tag, vr, value)
+        if vr in _BYTE_VRS:
+            gated = Effect(mentions=uids_told(value))
+        return self._as_it_is(element, data), gated
 
 
 @lru_cache(16384)

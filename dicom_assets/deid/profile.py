@@ -20,7 +20,7 @@ from .rules import BY_TYPE, E_1_1, EDITION, Rule, canonical, rules_of
 from .tables import bytes_of, lexicons, rows_of
 
 #: Raised whenever the same rules would give other bytes; part of the digest.
-ENGINE = 2
+ENGINE = 3
 
 _SOP_CLASS_UID, _TEXT_VALUE, _ENCAPSULATED_DOCUMENT = 0x00080016, 0x0040A160, 0x00420011
 _DATE_VRS = frozenset(("DA", "DT", "TM"))
@@ -162,10 +162,14 @@ class Profile(Choices):
 
     @property
     def cleans_content(self) -> bool:
-        """Content items are judged by content_item_action; else their elements as any others."""
+        """Every content item is judged by its concept; else only those that tell the patient's age or day of birth."""
         return "clean_structured_content" in self.options
 
-    def content_item_action(self, code_value: str, scheme: str, value_type: str) -> Action:
+    def content_item_action(self, code_value: str, scheme: str, value_type: str) -> Action | None:
+        """None: its elements are judged as any others."""
+        tells_age = self.groups["patient_data"] and (code_value, scheme) in structured_reports.AGE_OR_BIRTH
+        if not tells_age and not self.cleans_content:
+            return None
         return structured_reports.content_item_action(code_value, scheme, value_type, self.options, self.dates)
 
     @property

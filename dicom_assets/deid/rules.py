@@ -15,6 +15,8 @@ _TABLE = f"E.1-1 {EDITION}"
 BY_TYPE = "X/Z/D"
 _DATE_VRS = frozenset(("DA", "DT", "TM"))
 _TIMEZONE_OFFSET = 0x00080201
+#: Versions of context groups and templates (DT): public dates, which shifted would tell the patient's shift
+_VERSIONS = frozenset((0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07))
 _GROUPS, _ADDITIONS = "groups.toml", "additions.toml"
 E_1_1 = "table_e_1_1.csv"
 
@@ -102,7 +104,7 @@ def _rule(row: dict[str, str], tag: int, switch: str, choices: Choices) -> Rule 
     columns = [(row[column], column) for column in _columns(choices, vr) if row[column]]
     cleans = [title for code, title in columns if code == "C" and _can_be_cleaned(tag, vr)]
     if cleans:  # what one option keeps and another cleans is cleaned
-        return _cleaned(tag, name, f"{_TABLE}, {_title(cleans[0], choices)}", basic)
+        return _cleaned(tag, name, f"{_TABLE}, {_title(cleans[0], choices)}", basic, choices.dates)
     if switch and not choices.groups[switch] and not _says_the_table(switch, choices):
         return Rule(tag, name, "K", f"{switch} is off", chosen=True, own=True, otherwise=basic)
     keeps = [title for code, title in columns if code == "K"]
@@ -138,9 +140,11 @@ def _can_be_cleaned(tag: int, vr: str) -> bool:
     return vr in CLEANABLE_VRS or tag == 0x60003000
 
 
-def _cleaned(tag: int, name: str, why: str, basic: str) -> Rule:
+def _cleaned(tag: int, name: str, why: str, basic: str, dates: str) -> Rule:
     if tag == _TIMEZONE_OFFSET:
         return Rule(tag, name, "K", f"{why}; times of the day stay as they are", chosen=True)
+    if tag in _VERSIONS and dates == "shift":
+        return Rule(tag, name, basic, f"{why}; a version is public, and moved it would tell by how much", chosen=True)
     return Rule(tag, name, "C", why, chosen=True, otherwise=basic)
 
 

@@ -26,8 +26,13 @@ VALUE_OF = {
     "DATETIME": tag_of("DateTime"), "UIDREF": tag_of("UID"),
 }  # fmt: skip
 
-#: Subject Age goes whatever the options say: over 89 years it identifies, and its unit stands in another element
-_AGE = ("121033", "DCM")
+#: Concepts (code, scheme) of the patient's age and day of birth. Such an item goes whatever the options say: over 89
+#: years an age identifies, and its unit stands in another element
+AGE_OR_BIRTH = frozenset(
+    {("121033", "DCM"), ("30525-0", "LN"), ("63900-5", "LN"), ("29553-5", "LN"), ("21612-7", "LN")}
+    | {("424144002", "SCT"), ("397669002", "SCT"), ("445518008", "SCT")}
+    | {("121031", "DCM"), ("21112-8", "LN"), ("184099003", "SCT")}
+)
 _REFERENCES = frozenset(("UIDREF", "IMAGE", "COMPOSITE", "WAVEFORM"))
 _TIMES = frozenset(("DATE", "DATETIME", "TIME"))
 #: Value types that hold no text of a person's (PS3.3 C.17.3.2.1); coordinates' references are elements of their own
@@ -38,6 +43,8 @@ def content_item_action(code_value: str, scheme: str, value_type: str, options: 
     """code_value, scheme: of the item's Concept Name Code Sequence; empty where it has none. options, dates: as in
     Choices. REMOVE: the whole item; DUMMY, EMPTY: its value; UID: the UIDs in it; CLEAN: by VR;
     KEEP: the item stays, and its children are judged by themselves."""
+    if (code_value, scheme) in AGE_OR_BIRTH:
+        return Action.REMOVE
     row = _items().get((code_value, scheme, value_type))
     if row is None:
         return _unnamed(value_type, dates)
@@ -46,7 +53,7 @@ def content_item_action(code_value: str, scheme: str, value_type: str, options: 
         columns.add(row["retain_longitudinal_modified_dates"])
     if "C" in columns:
         return Action.CLEAN
-    if "K" in columns and (code_value, scheme) != _AGE:
+    if "K" in columns:
         return Action.KEEP
     action = resolve(row["basic"], "1")  # templates demand what they demand; the item stays in place
     return Action.UID if action is Action.DUMMY and value_type in _REFERENCES else action

@@ -25,6 +25,7 @@ from .elements import (
     short_header,
 )
 from .outcomes import OVERLAYS, Outcomes, changed
+from .private_elements import vr_by_form
 from .survey import CHARACTER_SET, NO_MARKS, NOTED, end_of, is_padding
 from .values import character_set
 
@@ -287,7 +288,7 @@ class Walk(Outcomes):
         allowed = self.profile.private_vr(block.creator, group, number & 0xFF) if block else None
         encoded_element, effect = b"", None
         if allowed is not None:
-            vr = self._private_vr(stated, allowed, undefined)
+            vr = self._private_vr(stated, allowed, undefined, data[value:stop])
             if not allowed or vr in allowed.split(" or "):
                 element = Element(tag, vr, position, value, stop - 8 if undefined else stop, stop, undefined)
                 encoded_element, effect = self._kept_private(scope, element, data)
@@ -301,10 +302,13 @@ class Walk(Outcomes):
             block.is_kept, out[block.place] = True, block.encoded
         out.append(encoded_element)
 
-    def _private_vr(self, stated: bytes, allowed: str, undefined: bool) -> str:
+    def _private_vr(self, stated: bytes, allowed: str, undefined: bool, value: bytes) -> str:
+        """As stated; else the one that is allowed; else, where any is, what the value looks like."""
         vr = "UN" if self.implicit else ENCODED_VRS.get(stated, "")
         if not vr:
             raise BadInput("VR_UNKNOWN")
         if vr != "UN":
             return vr
-        return "SQ" if undefined else allowed.split(" or ")[-1] or "UN"
+        if undefined:
+            return "SQ"
+        return allowed.split(" or ")[-1] if allowed else vr_by_form(value)

@@ -8,7 +8,7 @@ from importlib.resources import files
 from ..deid.profile import Profile, load_profile
 from ..deid.profile_file import SHIPPED, description_of
 from ..deid.rules import E_1_1, canonical
-from ..deid.structured_reports import content_item_action
+from ..deid.structured_reports import AGE_OR_BIRTH, content_item_action
 from ..deid.tables import rows_of
 
 
@@ -128,9 +128,14 @@ def _private_action(profile: Profile) -> tuple[str, str]:
 
 
 def _content_items(profile: Profile) -> Iterator[ShownRule]:
+    if profile.groups["patient_data"]:
+        for code, scheme in sorted(AGE_OR_BIRTH):
+            yield ShownRule(f"{scheme} {code}", "", "X", "tells the patient's age or day of birth")
     if not profile.cleans_content:
         return
     for row in rows_of("table_e_3_4_1.csv"):
+        if (row["code"], row["scheme"]) in AGE_OR_BIRTH:
+            continue
         action = profile.content_item_action(row["code"], row["scheme"], row["value_type"])
         yield ShownRule(f"{row['scheme']} {row['code']}", f"{row['meaning']} ({row['value_type']})", action, "E.3.4-1")
     for value_type in ("TEXT", "PNAME", "DATE", "TIME", "DATETIME", "UIDREF", "IMAGE", "COMPOSITE", "WAVEFORM",

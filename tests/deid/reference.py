@@ -29,7 +29,7 @@ from dicom_assets.deid.actions import Action, dummy_for
 from dicom_assets.deid.dictionary import is_well_known_uid, name_of, vm_of, vr_of
 from dicom_assets.deid.fits import TEXT_VRS, fits, has_form
 from dicom_assets.deid.identity import IDENTIFYING, IDENTIFYING_VRS, identity_of
-from dicom_assets.deid.private_elements import is_creator
+from dicom_assets.deid.private_elements import is_creator, vr_by_form
 from dicom_assets.deid.profile import EDITION, Profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
 from dicom_assets.deid.structured_reports import CONTENT_SEQUENCES, VALUE_OF
@@ -309,7 +309,7 @@ class _Walk:
 
     def _sequence(self, source: Dataset, tag: int, place: "_Place") -> DataElement | None:
         below, items = place.below(tag), []
-        are_content = tag in CONTENT_SEQUENCES and self.profile.cleans_content
+        are_content = tag in CONTENT_SEQUENCES
         for item in (originals := items_of(source, tag)):
             content = self.profile.content_item_action(*concept_of(item)) if are_content else None
             if content is Action.REMOVE:
@@ -387,7 +387,7 @@ class _Walk:
         allowed = self.profile.private_vr(creator.decode("ascii"), tag >> 16, tag & 0xFF)
         stated = raw_element(source, tag).VR
         if stated in (None, "UN"):
-            stated = (allowed or "").split(" or ")[-1] or "UN"
+            stated = (allowed or "").split(" or ")[-1] or vr_by_form(value_of(source, tag))
         if allowed is None or (allowed and stated not in allowed.split(" or ")):
             return self._removed(tag)
         return self._kept_private(source, tag, stated, place) or self._removed(tag)

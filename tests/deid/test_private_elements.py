@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_assets.deid.private_elements import is_creator, safe_vr
+from dicom_assets.deid.private_elements import is_creator, safe_vr, vr_by_form
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.deid.tables import rows_of
+from dicom_assets.errors import Refused
+from tests.deid.instances import INSTANCE, KEY, deidentified, minimal
 from tests.deid.test_profile import own
 
 ROWS = rows_of("table_e_3_10_1.csv")
@@ -57,3 +62,50 @@ def test_creators_of_the_users_are_kept_whole_and_no_others(tmp_path: Path) -> N
 )
 def test_creators_own_blocks(tag: int, expected: bool) -> None:
     assert is_creator(tag) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "vr"),
+    [
+        (b"1.2.276.0.7230010.3.1.4", "UI"), (b"1.2.276.0.7230010.3.1.40\0", "UI"), (b"1.25.3", "UN"),
+        (b"20180101", "DA"), (b"20181301", "UN"), (b"20180101093011.5+0100", "DT"), (b"094Y", "AS"),
+        (b"Quillfeather^Ottoline ", "PN"),
+        (b"\1\0^\2", "UN"), (b"", "UN"), (b"SIEMENS", "UN"), (b"\xfe\xff\x00\xe0\0\0\0\0", "SQ"),
+    ],
+)  # fmt: skip
+def test_what_a_value_without_a_vr_looks_like(value: bytes, vr: str) -> None:
+    assert vr_by_form(value) == vr
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+def test_dates_ages_uids_and_names_in_kept_private_elements_follow_the_profile_in_any_encoding(
+    tmp_path: Path, syntax: str
+) -> None:
+    dataset, nested = minimal(), Dataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
+    block = dataset.private_block(0x0099, "ACME 1.1", create=True)
+    nested.ReferencedSOPInstanceUID, nested.StudyDate = INSTANCE, "20180101"
+    for number, (vr, value) in enumerate(
+        [("UI", "1.2.276.0.99.3.4"), ("DA", "20180101"), ("AS", "094Y"), ("PN", "Vance^Ada"), ("LO", "KERNEL 3"),
+         ("SQ", Sequence([nested]))],
+        start=1,
+    ):  # fmt: skip
+        block.add_new(number, vr, value)
+    output = deidentified(dataset, own(tmp_path, 'private_creators = ["ACME 1.1"]\ndates = "shift"'))
+    left = output.private_block(0x0099, "ACME 1.1")
+    assert left[1].value == KEY.uid("1.2.276.0.99.3.4")
+    assert left[2].value != "20180101"
+    assert len(left[2].value) == 8
+    assert left[3].value == "090Y"
+    assert 4 not in left
+    assert left[5].value in ("KERNEL 3", b"KERNEL 3")
+    assert left[6].value[0].ReferencedSOPInstanceUID == output.SOPInstanceUID
+    assert left[6].value[0].StudyDate == left[2].value
+
+
+@pytest.mark.parametrize("vr", ["UN", "OB"])
+def test_bytes_that_mention_an_original_uid_are_not_released(tmp_path: Path, vr: str) -> None:
+    dataset = minimal()
+    dataset.private_block(0x0099, "ACME 1.1", create=True).add_new(1, vr, b"\1\0see " + INSTANCE.encode() + b"\0\0")
+    with pytest.raises(Refused, match="IDENTIFIER_LEFT"):
+        deidentified(dataset, own(tmp_path, 'private_creators = ["ACME 1.1"]'))

@@ -5,7 +5,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dicom_assets.deid.profile import load_profile
-from dicom_assets.deid.structured_reports import CONTENT_SEQUENCES, VALUE_OF, content_item_action
+from dicom_assets.deid.structured_reports import AGE_OR_BIRTH, CONTENT_SEQUENCES, VALUE_OF, content_item_action
 from dicom_assets.deid.tables import rows_of
 from tests.deid.instances import KEY, deidentified, minimal
 
@@ -81,6 +81,14 @@ def test_elements_of_content_items_are_known() -> None:
     assert None not in CONTENT_SEQUENCES | set(VALUE_OF.values())
 
 
+@pytest.mark.parametrize(("code", "scheme"), sorted(AGE_OR_BIRTH))
+def test_age_and_day_of_birth_go_whatever_the_options(code: str, scheme: str) -> None:
+    for name in ("basic", "hipaa-safe-harbor", "research", "halo"):
+        profile = load_profile(name)
+        assert {profile.content_item_action(code, scheme, kind) for kind in ("NUM", "DATE", "TEXT")} == {"X"}
+    assert load_profile("basic").content_item_action("121032", "DCM", "CODE") is None  # Subject Sex
+
+
 # what becomes of a report
 
 
@@ -140,3 +148,20 @@ def test_an_item_cannot_smuggle_a_value_of_another_type(value_type: str) -> None
     output = deidentified(report(smuggled), load_profile("research"))
     assert "Marlowe" not in str(output)
     assert "20190412" not in str(output)
+
+
+@pytest.mark.parametrize("name", ["basic", "hipaa-safe-harbor", "research", "halo"])
+def test_no_report_tells_an_age_or_a_day_of_birth(name: str) -> None:
+    quantity = Dataset()
+    quantity.NumericValue = "94"
+    output = deidentified(
+        report(
+            item("DATE", "Subject Birth Date", "121031", "DCM", Date="19250203"),
+            item("NUM", "Subject Age", "121033", "DCM", MeasuredValueSequence=Sequence([quantity])),
+            item("NUM", "Age", "30525-0", "LN", MeasuredValueSequence=Sequence([quantity])),
+            item("NUM", "Length", "410668003", "SCT", MeasuredValueSequence=Sequence([quantity])),
+        ),
+        load_profile(name),
+    )
+    assert [one.ConceptNameCodeSequence[0].CodeMeaning for one in output.ContentSequence] == ["Length"]
+    assert "1925" not in str(output)
