@@ -7,14 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..errors import Refused
 from .actions import Action
 from .dictionary import name_of
 from .identity import Identity, identity_of
 from .profile import Profile
 from .pseudonyms import PseudonymKey
-from .survey import NO_MARKS, Mark, Surveyor
+from .survey import MOST_MARKS, NO_MARKS, Mark, Surveyor
 
-_MOST_REMEMBERED = 24 << 20  #: bytes of all that is remembered; then it is forgotten
+_MOST_REMEMBERED = 24 << 20  #: bytes of all that a context remembers; then it forgets
+_SCOPE_BYTES = 1000  #: that a place takes, about
+_MOST_EFFECTS = 1000
 #: Sequences whose codes name a person or a place: their codes are replaced, not kept.
 _IDENTITY_SEQUENCES = frozenset({0x00080082, 0x00081072, 0x0040A073, 0x00401101})
 _UID_IN_TEXT = re.compile(rb"(?<![0-9.])[0-9]++(?:\.[0-9]++){2,}+")
@@ -45,6 +48,15 @@ def merged(effects: list[Effect]) -> Effect | None:
         frozenset().union(*[one.marks for one in different if one.marks]),
         frozenset().union(*[one.mentions for one in different if one.mentions]),
     )
+
+
+def gather(effects: list[Effect], found: list[Effect]) -> None:
+    """Adds to effects; many become one, so that they take little room."""
+    effects += found
+    if len(effects) > _MOST_EFFECTS:
+        effects[:] = [merged(effects)]
+        if len(effects[0].marks) > MOST_MARKS:
+            raise Refused("TOO_MANY_IDENTIFIERS")
 
 
 Outcome = tuple[bytes, Effect | None]  #: the element as it goes into the output, and what else became of it
@@ -90,9 +102,13 @@ class Context:
         self.own_tags = tuple(tag for tag, _encoded in self.own)
         self.root = Scope(self, (), self.charset, self.signed)
 
+    @property
+    def is_full(self) -> bool:
+        return self.remembered > _MOST_REMEMBERED
+
     def keep_small(self) -> None:
         """What is remembered must not grow with the instance or the corpus."""
-        if self.remembered > _MOST_REMEMBERED:
+        if self.is_full:
             self.remembered = 0
             for memo in self.memos:
                 memo.clear()
@@ -133,6 +149,7 @@ class Scope:
         self.runs: dict[int, Run] = {}
         self.varying: set[int] = set()  #: elements that have ended a run: each stays alone
         context.memos += [self.memo, self.runs]
+        context.remembered += _SCOPE_BYTES
         place = (context.sop_class_uid, path, within_identity, content, () if path else context.own_tags)
         self.plans: dict[tuple[int, str], Plan] = context.plans.setdefault(place, {})
         self._scopes: dict[tuple, Scope] = {}

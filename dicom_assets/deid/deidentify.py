@@ -14,29 +14,30 @@ from ..errors import BadInput, DicomAssetsError, Refused
 from .actions import Action
 from .context import Context, Effect, merged
 from .dictionary import name_of, tag_of
-from .elements import PIXEL_DATA, MoreNeeded, NotInOrder, Source, encode, encode_sequence
+from .elements import PIXEL_DATA, MoreNeeded, NotInOrder, Source, encode, encode_sequence, header_at
 from .identity import identity_of
-from .outcomes import PATIENT_ID, PATIENT_NAME, PLACING_UIDS
+from .outcomes import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, changed
 from .part10 import Opened, file_meta, framed, in_order, opened
 from .pixel_data import pixel_parts, refuse_overlay_in_pixels
 from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
-from .survey import CHARACTER_SET, Mark, Surveyor
+from .survey import CHARACTER_SET, NO_MARKS, Mark, Surveyor
 from .values import character_set, codecs, decoded, is_uid, readings
 from .walk import Walk
 
 _FIRST_READ = 32768  #: bytes; then as many as the last header had
 _MOST_READ_AHEAD = 4 << 20
 _LARGEST_HEADER = 512 << 20
-_LARGEST_TAIL = 256 << 20  #: bytes behind the pixel data
+_LARGEST_TAIL = 64 << 20  #: bytes behind the pixel data, trailing padding alone excepted
 _LARGE = 1 << 16  #: bytes of a sequence that a first survey does not look into
-_MOST_CONTEXTS = 16  #: that are remembered, each with some MB
+_MOST_CONTEXTS, _MOST_REMEMBERED = 16, 24 << 20  #: that are remembered, and their bytes
 _MOST_GUESSES = 1000
-_MOST_IDENTIFIERS = 500  #: names, IDs and addresses of one instance
+_MOST_IDENTIFIERS, _LONGEST_IDENTIFIERS = 500, 1 << 16  #: names, IDs and addresses of one instance; their bytes
 #: PDF, CDA, STL, OBJ, MTL
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 _SOP_CLASS, _MODALITY, _ISSUER, _PIXEL_REPRESENTATION = 0x00080016, 0x00080060, 0x00100021, 0x00280103
 _STUDY, _SERIES, _INSTANCE = PLACING_UIDS
+_TRAILING_PADDING = 0xFFFCFFFC
 #: Elements that Notes gives as text
 _TOLD = tuple((tag_of(keyword), keyword) for keyword in ("ImageType", "ConversionType", "BurnedInAnnotation"))
 
@@ -201,7 +202,8 @@ class Deidentifier:
         marks = found.marks
         if profile.dates == "keep":
             marks = frozenset(mark for mark in marks if mark.vr not in ("DA", "DT"))
-        if sum(m.value.count(b"\\") + 1 for m in marks if m.vr not in ("DA", "DT")) > _MOST_IDENTIFIERS:
+        named = b"\\".join(mark.value for mark in marks if mark.vr not in ("DA", "DT"))
+        if named.count(b"\\") >= _MOST_IDENTIFIERS or len(named) > _LONGEST_IDENTIFIERS:
             raise Refused("TOO_MANY_IDENTIFIERS")
         values = [(m.tag, m.vr, text) for m in sorted(marks) for text in readings(m.value, m.vr, m.charset)]
         context = Context(
@@ -218,9 +220,11 @@ class Deidentifier:
             plans=self._plans,
             missing=missing,
         )
-        if len(self._contexts) >= _MOST_CONTEXTS:
+        remembered = sum(one.remembered for one in self._contexts.values())
+        if len(self._contexts) >= _MOST_CONTEXTS or remembered > _MOST_REMEMBERED:
             self._contexts.clear()
             self._recent.clear()
+            self._plans.clear()
         self._contexts[key] = context
         return context
 
@@ -336,18 +340,25 @@ class _Reader:
 
 def _surveyed(reader: _Reader, surveyor: Surveyor, largest: int) -> _Look:
     """largest: bytes of the largest sequence that is looked into."""
+    noted: dict[int, bytes] = {}
+    marks = _survey(reader, surveyor, largest, noted)
+    return _Look(noted, _placed(noted), marks)
+
+
+def _survey(reader: _Reader, surveyor: Surveyor, largest: int, noted: dict[int, bytes]) -> frozenset[Mark]:
+    """noted: gets what the top level says, also where the survey does not come to its end."""
     file = reader.file
     while True:
-        noted: dict[int, bytes] = {}
+        noted.clear()
         try:
             size = file.source.size
             marks, position = surveyor.top_level(reader.data, file.start, size, file.implicit, noted, largest)
         except MoreNeeded:
             reader.read_more()
             continue
-        if position < file.source.size:
+        if position < size:
             noted[PIXEL_DATA] = b""
-        return _Look(noted, _placed(noted), marks)
+        return marks
 
 
 def _walked(reader: _Reader, context: Context) -> _Pass:
@@ -382,6 +393,8 @@ def _tail(source: Source, walk: Walk, start: int, tag: int) -> tuple[list[bytes]
     """Elements behind the pixel data: walked as all others."""
     if start >= source.size:
         return [], []
+    if _is_trailing_padding(source, start, walk.implicit):
+        return [], [changed(_TRAILING_PADDING)]
     if source.size - start > _LARGEST_TAIL:
         raise Refused("TAIL_TOO_LONG")
     tail = source.read(start, source.size)
@@ -389,6 +402,15 @@ def _tail(source: Source, walk: Walk, start: int, tag: int) -> tuple[list[bytes]
     if position < len(tail):
         raise BadInput("PIXEL_DATA_MALFORMED")
     return out, effects
+
+
+def _is_trailing_padding(source: Source, start: int, implicit: bool) -> bool:
+    """The one element from start to the end of the file is Data Set Trailing Padding: PS3.10 7.2."""
+    head = source.read(start, start + 12)
+    if len(head) < 12:
+        return False
+    tag, _stated, length, value = header_at(head, 0, len(head), implicit)
+    return tag == _TRAILING_PADDING and start + value + length == source.size
 
 
 def _codecs_of(marks: Iterable[Mark]) -> tuple[str, ...]:
@@ -437,9 +459,13 @@ def _patient_id_as_text(value: bytes, charset: bytes) -> str:
 
 
 def notes_of(source: Source) -> Notes:
-    """Of an instance that cannot be de-identified. Raises BadInput or Refused where its header cannot be read."""
+    """Of an instance that cannot be de-identified, as far as its header can be read. Raises BadInput or Refused where
+    it cannot at all."""
     file = opened(source)
+    reader, noted = _Reader(file, _FIRST_READ), {}
     try:
-        return _notes(file, _surveyed(_Reader(file, _FIRST_READ), Surveyor(), 0))
-    except NotInOrder:
-        raise BadInput("ELEMENT_MALFORMED") from None
+        _survey(reader, Surveyor(), 0, noted)
+    except (DicomAssetsError, NotInOrder):
+        if not noted:
+            raise BadInput("UNREADABLE") from None
+    return _notes(file, _Look(noted, _placed(noted), NO_MARKS))

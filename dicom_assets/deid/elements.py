@@ -13,7 +13,10 @@ from .dictionary import vr_of
 
 UNDEFINED = 0xFFFFFFFF
 DEEPEST = 16  #: levels of nested sequences; real objects stay under 10
-MOST_ELEMENTS = 2_000_000  #: of one instance, nested ones included
+MOST_ELEMENTS = 2_000_000  #: of one instance, nested ones and items included
+MOST_OF_A_DATA_SET = 20_000  #: elements; the dictionary has 5,200
+_MOST_ITEMS = 250_000  #: of one sequence
+_MOST_FRAGMENTS = 1_000_000  #: of pixel data; the largest slides have half of it
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA = 0x7FE00010
@@ -162,10 +165,12 @@ def _implicit_vr(tag: int, length: int) -> str:
     return "SQ" if length == UNDEFINED and tag not in PIXEL_TAGS else vr if vr in VRS else "UN"
 
 
-def elements(data: bytes, position: int, end: int, implicit: bool, depth: int = 0) -> Iterator[Element]:
+def elements(
+    data: bytes, position: int, end: int, implicit: bool, depth: int = 0, ends: Ends | None = None
+) -> Iterator[Element]:
     """The elements of a data set from position to end. Raises BadInput."""
     while position < end:
-        element = element_at(data, position, end, implicit, depth)
+        element = element_at(data, position, end, implicit, depth, ends)
         if element.tag >> 16 == 0xFFFE:
             raise BadInput("ELEMENT_MALFORMED")
         yield element
@@ -174,17 +179,19 @@ def elements(data: bytes, position: int, end: int, implicit: bool, depth: int = 
 
 def items(
     data: bytes, element: Element, implicit: bool, depth: int = 0, ends: Ends | None = None
-) -> list[tuple[int, int]]:
-    """Begin and end of each item's data set, delimiters excluded. Raises BadInput."""
-    found, position, end = [], element.value, element.value_stop
+) -> Iterator[tuple[int, int]]:
+    """Begin and end of each item's data set, delimiters excluded. Raises BadInput, and Refused for too many."""
+    count, position, end = 0, element.value, element.value_stop
     while position < end:
         if position + 8 > end:
             if not data[position:end].strip(b"\0"):
                 break
             raise BadInput("SEQUENCE_MALFORMED")
         start, stop, position = _item(data, position, end, implicit, depth, ends)
-        found.append((start, stop))
-    return found
+        count += 1
+        if count > _MOST_ITEMS:
+            raise Refused("TOO_MANY_ELEMENTS")
+        yield start, stop
 
 
 def _item(data: bytes, position: int, end: int, implicit: bool, depth: int, ends: Ends | None) -> tuple[int, int, int]:
@@ -213,12 +220,14 @@ def _end_of_sequence(data: bytes, position: int, end: int, implicit: bool, depth
     """Behind the sequence delimiter."""
     if depth > DEEPEST:
         raise Refused("NESTED_TOO_DEEPLY")
-    while position + 8 <= end:
+    for _count in range(_MOST_ITEMS + 1):
+        if position + 8 > end:
+            raise BadInput("ELEMENT_TRUNCATED")
         group, number, _length = implicit_header(data, position)
         if group << 16 | number == SEQUENCE_END:
             return position + 8
         position = _item(data, position, end, implicit, depth, ends)[2]
-    raise BadInput("ELEMENT_TRUNCATED")
+    raise Refused("TOO_MANY_ELEMENTS")
 
 
 def end_of_fragments(source: Source, position: int, end: int) -> int:
@@ -231,7 +240,7 @@ def end_of_fragments(source: Source, position: int, end: int) -> int:
 def fragments(source: Source, position: int, end: int) -> Iterator[tuple[int, int]]:
     """Begin and end of each fragment, the Basic Offset Table first; ends before the sequence delimiter. Raises
     BadInput where there is none."""
-    while True:
+    for _count in range(_MOST_FRAGMENTS + 2):
         encoded = source.read(position, min(position + 8, end))
         if len(encoded) < 8:
             raise BadInput("PIXEL_DATA_TRUNCATED")
@@ -245,6 +254,7 @@ def fragments(source: Source, position: int, end: int) -> Iterator[tuple[int, in
             raise BadInput("PIXEL_DATA_TRUNCATED")
         yield position + 8, position + 8 + length
         position += 8 + length
+    raise Refused("TOO_MANY_ELEMENTS")
 
 
 # What is not in order or not little endian is written anew before it is walked.
@@ -256,16 +266,17 @@ def rewritten(data: bytes, start: int, end: int, implicit: bool, big_endian: boo
     Raises Refused for an element that is there twice with different values: which one is true, nobody knows."""
     if big_endian:
         data, start, end = _swapped(data, start, end, depth=0), 0, end - start
-    return _sorted(data, start, end, implicit, depth=0)
+    return _sorted(data, start, end, implicit, 0, {})
 
 
-def _sorted(data: bytes, start: int, end: int, implicit: bool, depth: int) -> bytes:
+def _sorted(data: bytes, start: int, end: int, implicit: bool, depth: int, ends: Ends) -> bytes:
     if depth > DEEPEST:
         raise Refused("NESTED_TOO_DEEPLY")
     found: dict[int, bytes] = {}
-    for element in elements(data, start, end, implicit, depth):
+    for element in elements(data, start, end, implicit, depth, ends):
         if element.vr == "SQ":
-            content = [_sorted(data, *item, implicit, depth + 1) for item in items(data, element, implicit, depth)]
+            extents = items(data, element, implicit, depth, ends)
+            content = [_sorted(data, *item, implicit, depth + 1, ends) for item in extents]
             encoded = encode_sequence(element.tag, content)
             if implicit:
                 encoded = encoded[:4] + encoded[8:]
@@ -273,6 +284,8 @@ def _sorted(data: bytes, start: int, end: int, implicit: bool, depth: int) -> by
             encoded = data[element.start : element.stop]
         if found.setdefault(element.tag, encoded) != encoded:
             raise Refused("ELEMENT_REPEATED")
+        if len(found) > MOST_OF_A_DATA_SET:
+            raise Refused("TOO_MANY_ELEMENTS")
     return b"".join(found[tag] for tag in sorted(found))
 
 
@@ -356,16 +369,24 @@ def _swap(value: bytes, size: int) -> bytes:
     return bytes(swapped)
 
 
+_INFLATED_AT_LEAST, _INFLATED_AT_MOST = 16 << 20, 256 << 20  #: bytes that are inflated, however small or large it is
+_INFLATES = 40  #: times its size: headers inflate tenfold, pixels threefold
+_PIECE = 1 << 20
+
+
 def inflated(deflated: bytes) -> bytes:
-    """The data set of Deflated Explicit VR Little Endian. Raises BadInput, and Refused where it grows beyond reason."""
-    most = max(64 << 20, 40 * len(deflated))
-    engine = zlib.decompressobj(-zlib.MAX_WBITS)
+    """The data set of Deflated Explicit VR Little Endian. Raises BadInput, and Refused where it grows beyond reason,
+    which is found out before it is held in memory."""
+    most = min(max(_INFLATED_AT_LEAST, _INFLATES * len(deflated)), _INFLATED_AT_MOST)
+    size = 0
+    engine, rest = zlib.decompressobj(-zlib.MAX_WBITS), deflated
     try:
-        data = engine.decompress(deflated, most)
+        while not engine.eof and (piece := engine.decompress(rest, _PIECE)):
+            size, rest = size + len(piece), engine.unconsumed_tail
+            if size > most:
+                raise Refused("INFLATES_TOO_FAR")
+        if not engine.eof:
+            raise BadInput("ELEMENT_TRUNCATED")
+        return zlib.decompress(deflated, -zlib.MAX_WBITS, max(size, 1))
     except zlib.error:
         raise BadInput("UNREADABLE") from None
-    if engine.unconsumed_tail:
-        raise Refused("INFLATES_TOO_FAR")
-    if not engine.eof:
-        raise BadInput("ELEMENT_TRUNCATED")
-    return data

@@ -4,13 +4,14 @@ Fail closed: an element is kept only if the dictionary knows its tag, its VR is 
 and VM, and if it names nobody whom the instance names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 from ..errors import BadInput, Refused
 from .actions import Action, dummy_for
-from .context import Context, Effect, Outcome, Plan, Scope, merged, uids_told
+from .context import Context, Effect, Outcome, Plan, Scope, gather, merged, uids_told
 from .dates import capped_age, shifted, year_only
 from .dictionary import is_well_known_uid, name_of, vm_of, vr_of
 from .elements import (
@@ -41,8 +42,10 @@ OVERLAYS = frozenset(range(0x6000, 0x6100, 2))  #: groups
 _CODE_VALUE, _CODING_SCHEME = 0x00080100, 0x00080102
 _VALUE_TYPE, _CONCEPT_NAME, _CONTENT_SEQUENCE = 0x0040A040, 0x0040A043, 0x0040A730
 _CODE_VRS = frozenset({"LO", "SH", "UC", "UR"})
+_MOST_PLANS = 10_000  #: of one place that are remembered; the dictionary has 5,200 elements
+_MOST_UIDS = 50_000  #: that one instance holds; a study has some thousand
 _BYTE_VRS = frozenset({"OB", "OW", "UN"})
-_OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002})  #: Extended Offset Table and its lengths
+OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002})  #: Extended Offset Table and its lengths
 _OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
 #: Rows, columns, frames, type, origin, first frame, bits, position, data
 _KEPT_OF_OVERLAYS = frozenset({0x0010, 0x0011, 0x0015, 0x0040, 0x0050, 0x0051, 0x0100, 0x0102, 0x3000})
@@ -54,7 +57,9 @@ class Outcomes:
     def __init__(self, context: Context, implicit: bool) -> None:
         self.context, self.implicit = context, implicit
         self.profile = context.profile
+        self.count = 0  #: elements and items, nested ones included
         self._regions: dict[int, bool] = {}  # overlay groups that are kept
+        self._uids = 0  # that were replaced
         self._end = 0  # of the top level
         self._ends: Ends = {}
 
@@ -83,7 +88,9 @@ class Outcomes:
     def _outcome(self, scope: Scope, element: Element, data: bytes) -> Outcome:
         plan = scope.plans.get((element.tag, element.vr))
         if plan is None:
-            plan = scope.plans[element.tag, element.vr] = self._plan(scope, element.tag, element.vr)
+            plan = self._plan(scope, element.tag, element.vr)
+            if len(scope.plans) < _MOST_PLANS:
+                scope.plans[element.tag, element.vr] = plan
         value = b"" if element.vr == "SQ" else data[element.value : element.value_stop]
         outcome = plan.do(self, scope, element, value, data)
         if plan.marked and value:
@@ -194,7 +201,7 @@ class Outcomes:
             return self._nothing_left(scope, element, value, data)
         if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
             return self._removed(scope, element, value, data)
-        if tag in _OFFSET_TABLES and not self._holds_offsets(value):
+        if tag in OFFSET_TABLES and not self._holds_offsets(value):
             return self._removed(scope, element, value, data)
         may_be_cleaned = self.profile.cleans_names and vr in TEXT_VRS and tag not in self.profile.kept_tags
         if may_be_cleaned and self._names_patient(scope, tag, vr, value):
@@ -313,10 +320,13 @@ class Outcomes:
         return self._with_new_uids(tag, old)
 
     def _with_new_uids(self, tag: int, old: list[str]) -> Outcome:
-        placing = tag in PLACING_UIDS
-        replaced = {uid: self.new_uid(uid) for uid in old if uid and (placing or not is_well_known_uid(uid))}
+        any_one = tag in PLACING_UIDS[:2]  # some instances are public (palettes, atlases), no study and no series is
+        replaced = {uid: self.new_uid(uid) for uid in old if uid and (any_one or not is_well_known_uid(uid))}
         new = "\\".join(replaced.get(uid, uid) for uid in old)
         pairs = tuple(pair for pair in replaced.items() if pair[0] != pair[1])
+        self._uids += len(pairs)
+        if self._uids > _MOST_UIDS:
+            raise Refused("TOO_MANY_ELEMENTS")
         effect = Effect(uids=pairs, uid_tags=frozenset({name_of(tag)})) if pairs else None
         return encode(tag, "UI", new.encode()), effect
 
@@ -329,50 +339,43 @@ class Outcomes:
 
     def _sequence(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         effects: list[Effect] = []
-        content = self._items(scope.below(element.tag, self._implicit_within(element, data)), element, data, effects)
+        content = []
+        below = scope.below(element.tag, self._implicit_within(element, data))
+        for start, stop in self._items(len(below.path), element, data):
+            out, found = self.data_set(below, data, start, stop)
+            gather(effects, found)
+            content.append(b"".join(out))
         return encode_sequence(element.tag, content), merged(effects)
 
-    def _items(self, scope: Scope, element: Element, data: bytes, effects: list[Effect]) -> list[bytes]:
-        """The items of a sequence, each walked."""
-        if len(scope.path) > DEEPEST:
+    def _items(self, depth: int, element: Element, data: bytes) -> Iterator[tuple[int, int]]:
+        """Begin and end of each item of a sequence; in between they are walked as they are encoded."""
+        if depth > DEEPEST:
             raise Refused("NESTED_TOO_DEEPLY")
         implicit, self.implicit = self.implicit, self._implicit_within(element, data)
-        try:
-            content = []
-            for start, stop in items(data, element, self.implicit, len(scope.path), self._ends):
-                out, found = self.data_set(scope, data, start, stop)
-                effects.extend(found)
-                content.append(b"".join(out))
-        finally:
-            self.implicit = implicit
+        for extent in items(data, element, self.implicit, depth, self._ends):
+            self.count += 1
+            yield extent
+        self.implicit = implicit
         self.context.keep_small()
-        return content
 
     def _content(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         """Content items, PS3.15 E.3.4: each by its concept name; one that has to go goes with all below it."""
         effects: list[Effect] = []
         content = []
-        if len(scope.path) >= DEEPEST:
-            raise Refused("NESTED_TOO_DEEPLY")
-        implicit, self.implicit = self.implicit, self._implicit_within(element, data)
-        try:
-            for start, stop in items(data, element, self.implicit, len(scope.path), self._ends):
-                code, scheme, value_type = self._concept(data, start, stop, len(scope.path))
-                action = self.profile.content_item_action(code, scheme, value_type)
-                if action is Action.REMOVE:
-                    depth = len(scope.path) + 1
-                    marks = self.context.surveyor.within(
-                        data, start, stop, self.implicit, scope.charset, depth, self._ends
-                    )
-                    effects.append(replace(changed(element.tag), marks=marks))
-                    continue
-                content_item = (None, None) if action is None else (VALUE_OF.get(value_type), action)
-                place = scope.below(element.tag, self.implicit, content_item)
-                out, found = self.data_set(place, data, start, stop)
-                effects.extend(found)
-                content.append(b"".join(out))
-        finally:
-            self.implicit = implicit
+        depth = len(scope.path) + 1
+        for start, stop in self._items(depth, element, data):
+            code, scheme, value_type = self._concept(data, start, stop, depth)
+            action = self.profile.content_item_action(code, scheme, value_type)
+            if action is Action.REMOVE:
+                surveyor = self.context.surveyor
+                marks = surveyor.within(data, start, stop, self.implicit, scope.charset, depth, self._ends)
+                gather(effects, [replace(changed(element.tag), marks=marks)])
+                continue
+            content_item = (None, None) if action is None else (VALUE_OF.get(value_type), action)
+            place = scope.below(element.tag, self.implicit, content_item)
+            out, found = self.data_set(place, data, start, stop)
+            gather(effects, found)
+            content.append(b"".join(out))
         if effects and not content and element.tag == _CONTENT_SEQUENCE:
             return b"", merged(effects)  # Type 1C: not without items
         return encode_sequence(element.tag, content), merged(effects)
@@ -384,7 +387,7 @@ class Outcomes:
             if element.tag == _VALUE_TYPE:
                 value_type = data[element.value : element.value_stop].strip(b" \0").decode("latin-1")
             elif element.tag == _CONCEPT_NAME:
-                for item_start, item_stop in items(data, element, self.implicit, depth)[:1]:
+                for item_start, item_stop in islice(items(data, element, self.implicit, depth), 1):
                     for part in elements(data, item_start, item_stop, self.implicit, depth):
                         text = data[part.value : part.value_stop].strip(b" \0").decode("latin-1")
                         code = text if part.tag == _CODE_VALUE else code

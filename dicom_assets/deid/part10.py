@@ -30,7 +30,7 @@ _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _FIRST_META_READ, _LONGEST_META = 4096, 1 << 20
 _META_UIDS = frozenset({0x00020002, 0x00020003, 0x00020010})
 #: Largest instance that is taken into memory whole, for what has to be written anew before it is walked
-_LARGEST_REWRITTEN = 1 << 30
+_LARGEST_REWRITTEN = 256 << 20
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from ..errors import BadInput, DicomAssetsError, Refused
 from .dictionary import tag_of, vr_of
 from .elements import (
     DEEPEST,
+    MOST_OF_A_DATA_SET,
     PIXEL_TAGS,
     UNDEFINED,
     Element,
@@ -37,6 +38,7 @@ for _group in range(0x6000, 0x6100, 2):
 _MARKING_VRS = frozenset(vr.encode() for vr in IDENTIFYING_VRS)
 _SEQUENCE_VRS = frozenset({b"SQ", b"UN"})
 _LONGEST_REMEMBERED, _MOST_REMEMBERED = 4096, 2000  #: bytes of a sequence, and sequences
+MOST_MARKS = 5000  #: of one instance; more could not be searched for in its texts
 
 
 class Mark(NamedTuple):
@@ -91,8 +93,8 @@ class Surveyor:
         """The marks of an item's data set that goes; none where it cannot be walked. depth: sequences around it."""
         try:
             return self._data_set(data, start, stop, implicit, charset, depth, None, ends)[0]
-        except (DicomAssetsError, NotInOrder):
-            return NO_MARKS
+        except (DicomAssetsError, NotInOrder) as error:
+            return _none_for(error)
 
     def within_sequence(
         self, data: bytes, element: Element, implicit: bool, charset: bytes, depth: int, ends: Ends
@@ -108,6 +110,7 @@ class Surveyor:
     ) -> tuple[frozenset[Mark], int]:  # fmt: skip
         found: set[Mark] = set()
         previous, limit, top = -1, min(end, len(data)), noted is not None
+        count = 0
         if depth > DEEPEST:
             raise Refused("NESTED_TOO_DEEPLY")
         while position < end:
@@ -125,6 +128,9 @@ class Surveyor:
             previous = tag
             if top and tag in PIXEL_TAGS:
                 break
+            count += 1
+            if count > MOST_OF_A_DATA_SET:
+                raise Refused("TOO_MANY_ELEMENTS")
             stop = value + length
             if stop > limit:
                 stop = end_of(data, position, limit, end, length, value, implicit, depth, ends)
@@ -157,14 +163,24 @@ class Surveyor:
         element = Element(tag, "SQ", start, value, stop - 8 if undefined else stop, stop, undefined)
         try:
             within = implicit or stated == b"UN"
-            extents = items(data, element, within, depth, ends)
-            found = [self._data_set(data, a, b, within, charset, depth + 1, None, ends)[0] for a, b in extents]
-        except (DicomAssetsError, NotInOrder):
-            return NO_MARKS  # the walk has its say where the sequence is kept
-        marks = NO_MARKS.union(*found)
+            found: set[Mark] = set()
+            for item_start, item_stop in items(data, element, within, depth, ends):
+                found |= self._data_set(data, item_start, item_stop, within, charset, depth + 1, None, ends)[0]
+                if len(found) > MOST_MARKS:
+                    raise Refused("TOO_MANY_IDENTIFIERS")
+        except (DicomAssetsError, NotInOrder) as error:
+            return _none_for(error)  # the walk has its say where the sequence is kept
+        marks = frozenset(found)
         if key is not None:
             self._remembered[key] = marks
         return marks
+
+
+def _none_for(error: Exception) -> frozenset[Mark]:
+    """What cannot be walked names nobody; what is too large is said."""
+    if getattr(error, "code", "").startswith("TOO_MANY_"):
+        raise error
+    return NO_MARKS
 
 
 def is_padding(data: bytes, position: int) -> bool:

@@ -13,6 +13,7 @@ from .elements import (
     ENCODED_LONG_VRS,
     ENCODED_VRS,
     MOST_ELEMENTS,
+    MOST_OF_A_DATA_SET,
     PIXEL_TAGS,
     UNDEFINED,
     Element,
@@ -24,7 +25,7 @@ from .elements import (
     long_length,
     short_header,
 )
-from .outcomes import OVERLAYS, Outcomes, changed
+from .outcomes import OFFSET_TABLES, OVERLAYS, Outcomes, changed
 from .private_elements import vr_by_form
 from .survey import CHARACTER_SET, NO_MARKS, NOTED, end_of, is_padding
 from .values import character_set
@@ -65,7 +66,6 @@ class Walk(Outcomes):
     def __init__(self, context: Context, implicit: bool) -> None:
         super().__init__(context, implicit)
         self.private_removed: set[int] = set()  #: of the top level
-        self.count = 0  #: elements, nested ones included
 
     # the loops
 
@@ -139,6 +139,8 @@ class Walk(Outcomes):
                 scope.varying.add(tag)
                 broken = b""
             if outcome is None:
+                if len(out) > MOST_OF_A_DATA_SET:
+                    raise Refused("TOO_MANY_ELEMENTS")
                 outcome = self._worked(scope, data, tag, stated, position, value, stop, length)
             elif tag not in scope.varying and tag not in _SWITCHES:
                 behind_effects = len(effects) + (outcome[1] is not None)
@@ -201,6 +203,8 @@ class Walk(Outcomes):
             if stop > limit:
                 stop = end_of(data, position, limit, end, length, value, implicit, 0, self._ends)
             removed.add(tag)
+            if len(removed) > MOST_OF_A_DATA_SET:
+                raise Refused("TOO_MANY_ELEMENTS")
             position, previous = stop, tag
         else:
             if limit == end and position + 8 <= end:  # an empty one at the very end
@@ -236,6 +240,8 @@ class Walk(Outcomes):
             else:
                 outcome = memo.get(data[position:stop]) if stop - position <= _LONGEST_REMEMBERED else None
                 if outcome is None:
+                    if len(out) > MOST_OF_A_DATA_SET or self.count > MOST_ELEMENTS:
+                        raise Refused("TOO_MANY_ELEMENTS")
                     outcome = self._worked(scope, data, tag, stated, position, value, stop, length)
                 out.append(outcome[0])
                 if outcome[1] is not None:
@@ -257,7 +263,8 @@ class Walk(Outcomes):
         vr = self._vr(scope, tag, stated, length)
         element = Element(tag, vr, position, value, stop - 8 if undefined else stop, stop, undefined)
         outcome = self._outcome(scope, element, data)
-        if stop - position <= _LONGEST_REMEMBERED and tag >> 16 not in OVERLAYS:
+        depends_on_the_whole = tag >> 16 in OVERLAYS or tag in OFFSET_TABLES
+        if stop - position <= _LONGEST_REMEMBERED and not depends_on_the_whole and not self.context.is_full:
             scope.memo[data[position:stop]] = outcome
             self.context.remembered += 2 * (stop - position) + 400
         return outcome

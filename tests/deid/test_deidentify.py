@@ -10,10 +10,10 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
-from dicom_assets.deid.deidentify import Deidentifier
+from dicom_assets.deid.deidentify import Deidentifier, notes_of
 from dicom_assets.deid.elements import InMemory
 from dicom_assets.deid.profile import load_profile
-from dicom_assets.errors import DicomAssetsError
+from dicom_assets.errors import BadInput, DicomAssetsError
 from tests.deid.instances import INSTANCE, KEY, STUDY, deidentified, deidentify, encoded, minimal
 
 BASIC, HALO = load_profile("basic"), load_profile("halo")
@@ -363,3 +363,23 @@ def test_halo_cleans_a_text_that_names_the_patient_and_leaves_others_alone() -> 
     dataset.StudyDescription, dataset.SeriesDescription = "CT Thorax Quillfeather", "Xylograph 7 of ward nine"
     output = deidentified(dataset, HALO)
     assert (output.StudyDescription, output.SeriesDescription) == ("CT Thorax", "Xylograph 7 of ward nine")
+
+
+def test_what_cannot_be_read_to_its_end_still_tells_which_instance_it_is() -> None:
+    whole = encoded(minimal())
+    cut = whole[: whole.index(b"\x20\x00\x0e\x00UI") + 20]
+    with pytest.raises(BadInput, match="ELEMENT_TRUNCATED"):
+        deidentify(cut, BASIC)
+    notes = notes_of(InMemory(cut))
+    assert (notes.sop_instance_uid, notes.study_instance_uid) == (INSTANCE, STUDY)
+    assert notes.patient_id == minimal().PatientID
+
+
+def test_padding_behind_the_pixels_is_left_out_unread() -> None:
+    dataset = minimal()
+    dataset.Rows = dataset.Columns = 8
+    dataset.BitsAllocated, dataset.SamplesPerPixel, dataset.PixelData = 8, 1, bytes(64)
+    dataset.add_new(0xFFFCFFFC, "OB", b"Quillfeather" * 10)
+    output, result = deidentify(encoded(dataset), BASIC)
+    assert b"Quill" not in output
+    assert "DataSetTrailingPadding" in result.tags

@@ -22,7 +22,7 @@ from tests.deid.agreement import KEY
 from tests.deid.corpora import CT, INSTANCE, JPEG_BASELINE, RLE, image, instance, referenced, sequence, text
 from tests.deid.encoding import DEFLATED, EXPLICIT, IMPLICIT, PIXEL_DATA, Element, File, Item, write, write_elements
 
-SECONDS = 2.0  #: of CPU; on a machine that does nothing else the slowest case takes half of it
+SECONDS = 5.0  #: of CPU; on a machine that does nothing else the slowest case takes a fifth of it
 MEGABYTES = 200
 _ADDRESS_SPACE = 4 << 30
 
@@ -112,6 +112,39 @@ def _many_items(item: bytes) -> Callable[[], bytes]:
     return make
 
 
+def _many_dates() -> bytes:
+    """Each another one, in items."""
+    items = [_fragment(struct.pack("<HH2sH8s", 8, 0x20, b"DA", 8, b"%08d" % (19000101 + i))) for i in range(300_000)]
+    content = b"".join(items)
+    return write(_with_raw(struct.pack("<HH2sHL", 0x0008, 0x1140, b"SQ", 0, len(content)) + content))
+
+
+def _many_unknown(nested: bool) -> Callable[[], bytes]:
+    def make() -> bytes:
+        content = b"".join(struct.pack("<HHL", 0x5200 + 2 * (i // 65000), 1 + i % 65000, 0) for i in range(1_000_000))
+        if nested:
+            item = _fragment(content)
+            content = struct.pack("<HHL", 0x0008, 0x1140, len(item)) + item
+        file = instance(CT, syntax=IMPLICIT)
+        file.tail = content
+        if nested:
+            file.elements, behind = (
+                [one for one in file.elements if one.tag < 0x00081140],
+                [one for one in file.elements if one.tag > 0x00081140],
+            )
+            file.tail += write_elements(behind, False)
+        return write(file)
+
+    return make
+
+
+def _long_padding() -> bytes:
+    """Data Set Trailing Padding behind the pixels, which nobody has to read."""
+    file = instance(CT, *image(8, 8))
+    file.tail = struct.pack("<HH2sHL", 0xFFFC, 0xFFFC, b"OB", 0, 300 << 20) + bytes(300 << 20)
+    return write(file)
+
+
 def _many_references() -> bytes:
     """Each with a UID of its own: a long study's presentation state."""
     items = [referenced(CT, f"{INSTANCE}.{i}") for i in range(10_000)]
@@ -153,6 +186,10 @@ CASES: dict[str, Callable[[], bytes]] = {
     "100,000 empty items": _many_items(_EMPTY_ITEM),
     "100,000 items of undefined length": _many_items(_fragment(b"", 0xFFFFFFFF) + _ITEM_END),
     "10,000 references": _many_references,
+    "300,000 dates": _many_dates,
+    "a million unknown elements": _many_unknown(nested=False),
+    "a million unknown elements in an item": _many_unknown(nested=True),
+    "trailing padding of 300 MB": _long_padding,
     "file meta without end": _meta_without_end,
     "deflated 600 MB": _deflate_bomb,
     "geometry of 280 TB, native": lambda: write(_with_geometry(b"65535 ")),
@@ -170,6 +207,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "digits in a number, 1 MB": _value(0x00180050, "DS", b"1" * (1 << 20), implicit=True),
     "backslashes in numbers, 1 MB": _value(0x00200032, "DS", b"\\" * (1 << 20), implicit=True),
     "a million UIDs": _value(0x00081155, "UI", b"1.2\\" * (1 << 18), implicit=True),
+    "words in a name, 4 MB": _value(0x00100010, "PN", b"Hollow Mere " * 350_000, implicit=True),
     "a name of 64 kB": _value(0x00100010, "PN", b"a" * 65_000),
     "ten thousand names": _value(0x00101001, "PN", b"\\".join(b"Name%04d^X" % i for i in range(6_000))[:65_000]),
     "ten thousand identifiers": _value(0x00101000, "LO", b"\\".join(b"ID%06d" % i for i in range(7_000))[:65_000]),
@@ -186,7 +224,7 @@ CASES: dict[str, Callable[[], bytes]] = {
 #: What may come out, since nothing about them is wrong but their size or their pixels, which nobody decodes.
 _MAY_BE_RELEASED = (
     "comment", "names", "identifiers", "references", "items", "private", "RLE", "a name of", "spaces", "digits",
-    "hyphens", "backslashes", "UIDs", "escapes", "removed", "100,000 times", "file meta",
+    "hyphens", "backslashes", "trailing padding", "UIDs", "escapes", "removed", "100,000 times", "file meta",
 )  # fmt: skip
 
 

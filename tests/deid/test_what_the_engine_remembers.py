@@ -120,3 +120,18 @@ def test_elements_that_vary_and_patients_that_alternate_change_nothing() -> None
     engine = Deidentifier(BASIC, KEY)
     assert [outcome(engine, content) for content in instances] == alone
     assert [outcome(engine, content) for content in reversed(instances)] == alone[::-1]
+
+
+def test_an_offset_table_is_judged_by_its_own_file() -> None:
+    def with_pixels(number: int, rows: int) -> bytes:
+        dataset = plain(number)
+        dataset.Rows, dataset.Columns, dataset.BitsAllocated, dataset.SamplesPerPixel = rows, 64, 8, 1
+        dataset.add_new(0x7FE00001, "OV", (3000).to_bytes(8, "little"))
+        dataset.PixelData = bytes(rows * 64)
+        return encoded(dataset)
+
+    large, small = with_pixels(1, 64), with_pixels(2, 2)
+    alone, after = alone_and_after(small, large)
+    assert alone == after
+    assert b"\xe0\x7f\x01\x00" not in alone
+    assert b"\xe0\x7f\x01\x00" in outcome(Deidentifier(BASIC, KEY), large)
