@@ -115,8 +115,9 @@ def test_the_independent_check_shares_nothing_with_the_de_identifier() -> None:
         "rules",
         "dates",
     }
-    de_identifier |= {"pseudonyms", "fits", "values", "identity", "descriptors", "structured_reports"}
-    for name in ("workflow/validate.py", "workflow/verify.py", "workflow/instance_checks.py", "workflow/uid_pairs.py"):
+    de_identifier |= {"pseudonyms", "fits", "values", "identity", "descriptors", "structured_reports", "streams"}
+    checks = ("validate", "verify", "verify_mapping", "instance_checks", "uid_pairs")
+    for name in (f"workflow/{check}.py" for check in checks):
         for node in ast.walk(ast.parse((PACKAGE / name).read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("deid"):
                 assert node.module.split(".")[-1] not in de_identifier

@@ -1,8 +1,8 @@
 """Writes dicom_assets/deid/profiles/lexicon_standard.txt: the words of DICOM's own vocabulary.
 
 Source: the code meanings of PS3.16 and the element names of PS3.6 as pydicom ships them. Left out are context groups
-full of proper names (breeds, languages, countries, eponymous projections), words of one letter or beyond ASCII, the
-words of lexicon_names.txt, which has its own rule, and what is only a person's or a place's name.
+full of proper names (breeds, languages, countries, eponymous projections), words of one letter or beyond ASCII, what
+is only a person's or a place's name, and names of persons that the terms of stains, scales and formulas carry.
 """
 
 import re
@@ -33,6 +33,13 @@ january february march april june july august september october november decembe
 alaska berlin
 monday tuesday wednesday thursday friday saturday sunday
 """.split()
+#: Common first and last names that stand in a term as its author, its maker, a plant or a thing that is hardly ever
+#: meant in a description: `Dodge area length`, `celestine blue`, `FL, Chitty 1997`. Alone they are rather somebody.
+NAMES_IN_TERMS = """
+aspen bloom bode celestine chitkara chitty daya dodge doubilet dower era ethyl ganong garnet geary haigis hansel hohler
+janma janmahasatian job kit lessoway lown luten martius mayden mcfee mertz nimrod olinda parungao pepper rempen
+sabbagha scarlet shinozuka stow swann theiler todaro wayson welder wynne yarkoni
+""".split()
 
 HEAD = """# The words of the code meanings of PS3.16 and of the element names of PS3.6, lower case, without accents.
 # Source: the tables of pydicom {version}, which carry DICOM's own. Made by tools/make_lexicon.py: do not edit.
@@ -54,9 +61,7 @@ def words(text: str) -> set[str]:
 
 
 def main() -> None:
-    names = FOLDER.joinpath("lexicon_names.txt").read_text("utf-8").splitlines()
-    set_apart = words("\n".join(line.partition(":")[0] for line in names if not line.startswith("#")))
-    found = set().union(*map(words, texts())) - set_apart - set(NOT_HARMLESS)
+    found = set().union(*map(words, texts())) - {*NOT_HARMLESS, *NAMES_IN_TERMS}
     lines, line = [], ""
     for word in sorted(found):
         if len(line) + len(word) >= 119:

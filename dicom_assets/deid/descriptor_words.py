@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from .identity import Identity
-from .lexicon import folded, lexicon
+from .identity_terms import PARTICLES, is_ordinary
+from .lexicon import IN_CAPITALS, folded, lexicon
 
 #: Stands in a text for what was taken out of it; no text holds one.
 HOLE = "\0"
@@ -17,9 +18,11 @@ HOLE = "\0"
 _WORD = re.compile(r"[0-9]+(?:[.,][0-9]+)+|[^\W_]+")
 _RUNS = re.compile(r"[0-9]+|[^\W0-9_]+")
 _CAMEL = re.compile(r"(?<=[^\W\dA-Z_])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\dA-Z_])")
-_LABELS = frozenset(
-    "b te tr ti ww wl wc wu hu fov bval matrix tsl td ms us s x mm cm hz khz kv kvp mas ma sl im se".split()
-)
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
+#: Where a number may be a year, what says that it is none: settings before it, or units behind it.
+_SETTINGS = frozenset("te tr ti tsl td ww wl wc wu hu fov bval matrix sl se".split())
+_ROUND_SETTINGS = frozenset("bwl")  # b 2000, W 2000; b 1925 and w 1925 are births
+_MEASURES = frozenset("ms mm cm hz khz kv kvp mas hu".split())
 _TITLES = frozenset(
     "dr dres prof professor doctor mr mrs ms miss herr hr frau fr mme mlle monsieur madame dott dottssa sig sigra "
     "signor signora sr sra srta senor senora mevr dhr pd priv doz doc".split()
@@ -27,7 +30,6 @@ _TITLES = frozenset(
 _AFTER_TITLES = frozenset(
     "med rer nat dent habil univ hc phil van von der den de di da la le el zu ten ter bin ben".split()
 )
-_PARTICLES = frozenset("van von der den de di da la le el zu ten ter bin ben du dos".split())
 _DONE = frozenset(
     "seen read performed dictated reported reviewed verified approved signed injected scanned interpreted referred "
     "requested ordered examined transcribed done acquired".split()
@@ -39,6 +41,14 @@ _PERSONS = frozenset(
 _SHORT_WORDS_OF_PERSONS = frozenset("tech technologist operator initials".split())  # need no colon before initials
 _PLAIN_UNITS = str.maketrans("²³µμ", "23uu")
 _SIDES = frozenset("lr")
+_FAMILY = frozenset("family familie famille familia famiglia".split())
+#: Titles that mean something else too: in capitals, modalities and high resolution; in small letters; in any letters.
+_MODALITIES = frozenset("MR DR PD MS SR HR FR".split())
+_SMALL_LETTERS = frozenset("mr ms sr hr fr miss doctor professor".split())
+_OTHER_WORDS = frozenset("pd doc sig priv".split())
+_UNITS = frozenset("ms hr fr".split())
+_NO_INITIALS = frozenset("lrmw")  # sides, `M. Crohn`, `W. ISOVUE`
+_BESIDE_INITIALS = " .,^_'’-"
 _LONGEST_NUMBER = 4  # digits
 
 
@@ -69,7 +79,7 @@ def words_in(line: str, identity: Identity) -> Words:
     line = Words(words, _WORD.split(line), [folded(word) for word in words])
     line.kept = [_by_itself(word) for word in words]
     for at, fold in enumerate(line.folds):
-        if fold.isdigit() and len(fold) == 4 and "1900" <= fold < "2100":
+        if _YEAR.fullmatch(re.sub("[.,]0+$", "", fold)):
             line.kept[at] = _has_label(line, at)
         elif line.kept[at] and lexicon().names.get(fold):
             line.kept[at] = _is_eponym(line, at)
@@ -86,7 +96,8 @@ def _by_itself(word: str) -> bool:
     word = word.translate(_PLAIN_UNITS)
     if word[0].isdigit() and not word.isalnum():
         groups = re.split("[.,]", word)
-        return len(groups) <= 3 and all(len(group) <= _LONGEST_NUMBER for group in groups) and groups[0] != ""
+        may_be_date = groups[0] != "0" and any(map(_YEAR.fullmatch, groups))
+        return len(groups) <= 3 and all(len(group) <= _LONGEST_NUMBER for group in groups) and not may_be_date
     if word.isalpha():
         return _is_known(folded(word)) or (bool(pieces := _pieces(word)) and all(map(_is_plain, pieces)))
     runs = _RUNS.findall(word)
@@ -98,10 +109,8 @@ def _by_itself(word: str) -> bool:
         return False
     if strange and (longest > 3 or len(runs) > 3):
         return False
-    return (
-        not any("1900" <= run < "2100" for run in digits if len(run) == 4)
-        or {run.lower() for run in letters} <= _LABELS
-    )
+    beside = ["", *map(str.lower, runs), ""]
+    return all(_is_setting(*beside[at : at + 3]) for at, run in enumerate(runs) if _YEAR.fullmatch(run))
 
 
 def _is_known(fold: str) -> bool:
@@ -119,20 +128,35 @@ def _is_plain(fold: str) -> bool:
 
 
 def _pieces(word: str) -> list[str]:
-    """`HeadRoutine`: head, routine; empty where the word has no capitals inside."""
+    """`HeadRoutine`: head, routine; `TestisL`: testis, l; empty where the word has no capitals inside."""
     pieces = [folded(piece) for piece in _CAMEL.split(word)]
-    return pieces if len(pieces) > 1 and all(len(piece) > 1 for piece in pieces) else []
+    return pieces if len(pieces) > 1 and all(len(piece) > 1 or piece in _SIDES for piece in pieces) else []
 
 
 def _has_label(line: Words, at: int) -> bool:
-    """`b 2000`, `TR 2000`, `2000 ms`: no year."""
-    return any(line.folds[other] in _LABELS for other in line.beside(at))
+    """`b 2000`, `TR: 2000`, `2000 ms`: no year."""
+    before = line.folds[at - 1] if at and not line.marks[at].strip(" =:_/(-") else ""
+    behind = line.folds[at + 1] if at + 1 < len(line) and not line.marks[at + 1].strip(" -") else ""
+    return _is_setting(before, line.folds[at], behind)
+
+
+def _is_setting(before: str, number: str, behind: str) -> bool:
+    """number: may be a year by its form."""
+    return before in _SETTINGS or behind in _MEASURES or (before in _ROUND_SETTINGS and number[2:4] == "00")
 
 
 def _is_eponym(line: Words, at: int, more: int = 2) -> bool:
-    """`Baker's cyst`, `Stevens-Johnson syndrome`, `kyste de Baker`: before or, after a particle, behind what it names.
-    more: how many such names may follow."""
+    """`Baker's cyst`, `Stevens-Johnson syndrome`, `kyste de Baker`: before or, after a particle, behind what it names;
+    `TOF Willis`: right behind a word that the list says; `TIA` in capitals. more: how many such names may follow."""
     nouns = lexicon().names[line.folds[at]]
+    if at and f"-{line.folds[at - 1]}" in nouns and HOLE not in line.marks[at]:
+        return True
+    if (
+        IN_CAPITALS in nouns
+        and line.words[at].isupper()
+        and all(_names_nobody(line, other) for other in line.beside(at))
+    ):
+        return True
     following = at + 1
     if following < len(line) and line.folds[following] == "s":
         following += 1
@@ -146,27 +170,80 @@ def _is_eponym(line: Words, at: int, more: int = 2) -> bool:
         at -= 1
     if at and "-" in line.marks[at] and lexicon().names.get(line.folds[at - 1]):
         return bool(nouns & lexicon().names[line.folds[at - 1]])
-    return at > 1 and line.folds[at - 1] in {"of", *_PARTICLES} and line.folds[at - 2] in nouns
+    return at > 1 and line.folds[at - 1] in {"of", *PARTICLES} and line.folds[at - 2] in nouns
+
+
+def _names_nobody(line: Words, at: int) -> bool:
+    return _by_itself(line.words[at]) and not lexicon().names.get(line.folds[at])
 
 
 def _drop_own_names(line: Words, identity: Identity) -> set[int]:
-    """Parts of names of the header, alone, joined, or cut in two; returns their places. What is clinical goes only
-    beside another part."""
-    parts, core = identity.parts, lexicon().core
-    own, clinical = set(), set()
+    """Parts of names of the header, alone, joined, or cut in two; returns their places. What is an ordinary word goes
+    only joined with another part or where it is somebody."""
+    parts = identity.parts
+    own: set[int] = set()
+    ordinary: dict[int, set[str]] = {}
     for at, word in enumerate(line.words):
         runs = [run for run in _RUNS.findall(word) if not run.isdigit()]
-        pieces = {fold for run in runs for fold in (folded(run), *_pieces(run))}
-        if pieces & parts:
-            (clinical if pieces & parts <= core else own).add(at)
+        pieces = [fold for run in runs for fold in _pieces(run)]
+        if found := parts.intersection([*map(folded, runs), *pieces]):
+            is_joined = sum(piece in parts for piece in pieces) > 1 or not identity.initials.isdisjoint(
+                (part, piece) for part in found for piece in pieces
+            )
+            if all(map(is_ordinary, found)) and not is_joined:
+                ordinary[at] = found
+            else:
+                own.add(at)
         for count in (2, 3):
             places = range(at, at + count)
             if at + count <= len(line) and "".join(line.folds[at : at + count]) in parts:
                 own.update(places)
-    own |= {at for at in clinical if any(other in own | clinical for other in line.beside(at))}
-    own |= {at + 1 for at in own if line.folds[at + 1 : at + 2] == ["s"] and line.marks[at + 1] in ("'", "’")}
+    found = own | ordinary.keys()
+    somebody = {at for at in ordinary if _is_beside_a_part(line, at, found) or _is_addressed(line, at)}
+    for at, names in ordinary.items():
+        if initials := _initials_beside(line, at, {letter for part, letter in identity.initials if part in names}):
+            somebody |= {at, *initials}
+    own |= somebody
+    own |= {at + 1 for at in own if _has_s(line, at)}
     line.drop(*own)
     return own
+
+
+def _is_beside_a_part(line: Words, at: int, parts: set[int]) -> bool:
+    """Nothing but particles between."""
+    for step in (-1, 1):
+        other = at + step
+        while 0 <= other < len(line) and other not in parts and line.folds[other] in PARTICLES:
+            other += step
+        if other in parts:
+            return True
+    return False
+
+
+def _is_addressed(line: Words, at: int) -> bool:
+    """`Mrs Spiral`, `patient Spiral`, `by Spiral`, `Spiral family`, `Spiral's`."""
+    title = at - 1
+    while title > max(0, at - 6) and line.folds[title] in _AFTER_TITLES:
+        title -= 1
+    before, after = line.folds[at - 1 : at], line.folds[at + 1 : at + 2]
+    return (
+        (title >= 0 and line.folds[title] in _TITLES)
+        or not (_PERSONS | _FAMILY | {"by"}).isdisjoint(before)
+        or not _FAMILY.isdisjoint(after)
+        or _has_s(line, at)
+    )
+
+
+def _has_s(line: Words, at: int) -> bool:
+    return line.folds[at + 1 : at + 2] == ["s"] and line.marks[at + 1] in ("'", "’")
+
+
+def _initials_beside(line: Words, at: int, letters: set[str]) -> set[int]:
+    return {
+        other
+        for other in line.beside(at)
+        if line.folds[other] in letters and not line.marks[max(at, other)].strip(_BESIDE_INITIALS)
+    }
 
 
 def _drop_after_titles(line: Words) -> None:
@@ -181,18 +258,24 @@ def _drop_after_titles(line: Words) -> None:
 
 
 def _is_named(line: Words, title: int, name: int) -> bool:
-    """`MR BRAIN` and `DR CHEST` are modalities; `Dr. Foot` is somebody, and so is whom the lexicon takes for a name."""
+    """`DR CHEST` and `24 hr Delayed` are none; `Dr Foot` is somebody, and so is whom the lexicon takes for a name."""
     if any(mark not in " .\t" for mark in line.marks[name]) and line.marks[name] != HOLE:
         return False
+    is_unit = line.folds[title] in _UNITS and title > 0 and line.words[title - 1][0].isdigit()
+    if line.words[name][0].isdigit() or is_unit:
+        return False
+    is_capital = line.words[name][0].isupper()
+    is_title_only = _is_title_only(line.words[title])
+    if line.marks[title + 1].startswith(".") or is_title_only:
+        return is_capital or (is_title_only and line.words[title].islower())
     fold = line.folds[name]
     is_clinical = fold in lexicon().words and fold not in lexicon().names
-    has_dot = line.marks[title + 1].startswith(".")
-    if fold[0].isdigit() or line.words[name].isdigit():
-        return False
-    if not is_clinical:
-        is_modality = line.words[title].isupper() and not has_dot
-        return line.words[name][0].isupper() and not (is_modality and _is_clinical_name(line, name))
-    return has_dot and line.words[name][0].isupper()
+    return is_capital and not is_clinical and not (line.words[title].isupper() and _is_clinical_name(line, name))
+
+
+def _is_title_only(word: str) -> bool:
+    """Whether a title without a dot means nothing else, written as it is."""
+    return word not in _MODALITIES | _SMALL_LETTERS and word.lower() not in _OTHER_WORDS
 
 
 def _is_clinical_name(line: Words, at: int) -> bool:
@@ -236,6 +319,9 @@ def _drop_initials(line: Words, own: set[int]) -> None:
         if together not in lexicon().words and (len(run) > 2 or (len(run) == 2 and dotted)):
             line.drop(*run)
     single = [at for at, fold in enumerate(line.folds) if len(fold) == 1 and not fold.isdigit()]
+    for at in single:
+        if line.words[at].isupper() and line.marks[at + 1].startswith(".") and line.folds[at] not in _NO_INITIALS:
+            line.drop(*_named_with(line, at))
     for at in [*single, *reversed(single)]:
         for other in line.beside(at):
             between = line.marks[max(at, other)]
@@ -243,6 +329,15 @@ def _drop_initials(line: Words, own: set[int]) -> None:
             is_side = line.folds[at] in _SIDES and other not in own and "." not in between
             if is_name and not is_side and not between.strip(" .,^_'’-"):
                 line.drop(at)
+
+
+def _named_with(line: Words, at: int) -> Iterator[int]:
+    """Of an initial with a dot: it and the name it belongs to, that may be an ordinary word too: `T. Stone`."""
+    for other, mark in ((at + 1, "."), (at - 1, ",")):
+        if not 0 <= other < len(line) or line.marks[max(at, other)].strip() != mark:
+            continue
+        if line.words[other].istitle() and line.folds[other] in lexicon().names and not _is_eponym(line, other):
+            yield from (at, other)
 
 
 def _runs_of_letters(line: Words) -> Iterator[list[int]]:
@@ -264,5 +359,5 @@ def _drop_particles(line: Words) -> None:
     """`van der` before a name that went."""
     for at in range(len(line) - 2, -1, -1):
         name = at + 1
-        if line.folds[at] in _PARTICLES and not line.kept[name] and line.words[name][0].isalpha():
+        if line.folds[at] in PARTICLES and not line.kept[name] and line.words[name][0].isalpha():
             line.drop(at)

@@ -16,7 +16,10 @@ from .identity import Identity
 from .identity_terms import SHORT_WORD
 from .written_dates import without_dates
 
+_LONGEST = 1 << 16  # characters: some ten pages, and a second's work
 _LINES = re.compile(r"\r\n|[\r\n\f]")
+_NUMBER_OF_ID = re.compile("[0-9]{5,}")
+_MORE = r"(?![^\W_])[-./][0-9]++"  # of a longer number that an ID is part of
 _SPACES = re.compile(r"\s+")
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})  # Unicode categories: nothing that could hide a name
 _UNITS = "²³¹µº"  # compatible characters that are usual as they are
@@ -28,8 +31,10 @@ _LOOSE = ",;:."  # marks that a gap leaves standing behind the word before it
 
 
 def clean(text: str, identity: Identity) -> str:
-    """What may stay of a descriptor; empty where nothing harmless is left. Lines stay lines. Never longer than text; as
-    it was where nothing had to go."""
+    """What may stay of a descriptor; empty where nothing harmless is left, and of a text that is too long to be one.
+    Lines stay lines. Never longer than text; as it was where nothing had to go."""
+    if len(text) > _LONGEST:
+        return ""
     parts = _LINES.split(_plain(text))
     lines = [_clean_line(line, identity) for line in parts]
     if lines == parts and parts == _LINES.split(text):
@@ -79,15 +84,18 @@ def _without_own_ids(line: str, identity: Identity) -> str:
 
 @lru_cache(maxsize=256)
 def _own_ids(identity: Identity) -> re.Pattern[str] | None:
-    """The patient's IDs, numbers and addresses, whatever marks stand between their words."""
-    terms = {*identity.words, *identity.phrases, *identity.numbers, *identity.inner}
+    """The patient's IDs and numbers, whatever marks stand between their letters and digits, and an ID's digits without
+    its letters; addresses, whatever marks stand between their words."""
+    terms = {*identity.words, *identity.phrases, *identity.numbers, *identity.inner} - identity.contacts
     terms |= {term for term in identity.whole_values if len(term) >= SHORT_WORD}
-    ids = {term.decode("ascii") for term in terms if any(48 <= code < 58 for code in term)}
-    ids |= {term.decode("ascii") for term in identity.contacts}
-    if not ids:
+    ids = {term.decode("ascii").replace(" ", "") for term in terms if any(48 <= code < 58 for code in term)}
+    ids |= {number for one in ids for number in _NUMBER_OF_ID.findall(one)}
+    addresses = [term.decode("ascii").split() for term in identity.contacts]
+    if not ids and not addresses:
         return None
-    written = "|".join(r"[\W_]+".join(map(re.escape, one.split())) for one in sorted(ids, key=len, reverse=True))
-    return re.compile(rf"(?<![^\W_])(?:{written})(?![^\W_])", re.IGNORECASE)
+    patterns = [*map(r"[\W_]{0,3}+".join, ids), *map(r"[\W_]+".join, addresses)]
+    written = "|".join(sorted(patterns, key=len, reverse=True))
+    return re.compile(rf"(?<![^\W_])(?:[0-9]{{1,9}}[-./]){{0,3}}?(?:{written})(?:{_MORE})*+(?![^\W_])", re.IGNORECASE)
 
 
 def _joined(line: Words) -> str:

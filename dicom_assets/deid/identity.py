@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from .identity_terms import BIRTH_DATE, CONTACTS, IDS, LONG, PATIENT_IDS, Terms, has_case, spaced
+from .identity_terms import BIRTH_DATE, CONTACTS, IDS, LONG, PATIENT_IDS, SHORT_WORD, Terms, has_case, spaced
 from .lexicon import folded, lexicon
 from .term_search import (
     LONG_NUMBER,
@@ -35,6 +35,7 @@ _WRITTEN_NUMBERS = frozenset({"DS", "IS"})
 _BINARY = frozenset("AT FD FL OB OD OF OL OV OW SL SS SV UL UN US UV".split())
 _SHORTEST_BINARY = 4  # bytes: a single number below it is nobody's name
 _SHORTEST_ENCODED = 6  # bytes: shorter names in other letters stand among coded numbers by chance
+_FEWEST_DIGITS = 4  # of an ID that is looked for with marks in it
 _SHORT_CODE = 7  # characters: an ID below it may be somebody else's code
 
 #: Elements that say of which make the equipment is: makers are called like their founders and their towns.
@@ -78,10 +79,17 @@ _CODES = frozenset(
         0x00080103,  # CodingSchemeVersion
         0x00080112,  # CodingSchemeRegistry
         0x00080119,  # LongCodeValue
+        0x00082120,  # StageName
+        0x00082127,  # ViewName
+        0x00181160,  # FilterType
         0x00209056,  # StackID
+        0x00480106,  # OpticalPathIdentifier
+        0x00540018,  # EnergyWindowName
+        0x006A000E,  # ReferencedOpticalPathIdentifier
     }
 )
 
+_MODEL = re.compile("[a-z]{0,2}[0-9]{1,3}[a-z]{0,2}")  # of a maker: `e95`, `7g`
 _CAMEL = re.compile(rb"(?<=[a-z])(?=[A-Z])")
 _NUMBER = re.compile(rb"(?<![0-9.])[0-9]{5,}(?![0-9]|\.[0-9])")
 _ESCAPES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
@@ -94,8 +102,9 @@ class Identity:
     words: parts of names and IDs, found as whole words. phrases: several words in this order. inner: found anywhere.
     numbers: IDs of digits only. whole_values: IDs that count only as a whole value. foreign: names, IDs and addresses
     with letters beyond ASCII, as text; encoded: the same as bytes. dates: (year, month, day); births: those of birth
-    among them. parts: each part of a name, folded text: what descriptors.clean takes out. contacts: those of words,
-    phrases and inner that are addresses. codecs: Python's names of the character sets."""
+    among them. parts: each part of a name, folded text: what descriptors.clean takes out. initials: of parts that are
+    ordinary words, with the first letter of another part of the same name. contacts: those of words, phrases and inner
+    that are addresses. codecs: Python's names of the character sets."""
 
     words: frozenset[bytes] = frozenset()
     phrases: frozenset[bytes] = frozenset()
@@ -107,6 +116,7 @@ class Identity:
     dates: frozenset[Date] = frozenset()
     births: frozenset[Date] = frozenset()
     parts: frozenset[str] = frozenset()
+    initials: frozenset[tuple[str, str]] = frozenset()
     contacts: frozenset[bytes] = frozenset()
     codecs: tuple[str, ...] = ()
 
@@ -124,14 +134,17 @@ class Identity:
         text = fold(value)
         if self._signs.search(text) or not value.isascii() or b"\x1b" in value:
             return self._holds(value, text, vr, tag)
-        return vr in _TYPED and self._is_short_id(text, tag)
+        return vr in _TYPED and (self._is_short_id(text, tag) or self._is_spread_id(text, tag))
 
     @cached_property
     def _signs(self) -> re.Pattern[bytes]:
         """Without one of these in it, no text of ASCII letters holds a term."""
-        literal = {*self.words, *self.inner, *self.numbers, *map(_longest, self.phrases)}
+        longest = {phrase: max(phrase.split(), key=len) for phrase in self.phrases}
+        literal = {*self.words, *self.inner, *self.numbers, *longest.values()}
+        literal -= {word for word in longest.values() if len(word) < SHORT_WORD}  # found in any text
         literal |= {b"%d" % year for year, _, _ in self.dates}
-        return any_of(literal, (sign.encode() for sign in signs_of_short_dates(self.dates)))
+        short = [phrase.replace(b" ", b" *") for phrase, word in longest.items() if len(word) < SHORT_WORD]
+        return any_of(literal, [*short, *(sign.encode() for sign in signs_of_short_dates(self.dates))])
 
     @cached_property
     def _encoded_signs(self) -> re.Pattern[bytes]:
@@ -189,23 +202,46 @@ class Identity:
             texts = {one.decode("latin-1") for one in written} | set(decoded) if is_text else ()
             if any(self._dates_in(one, tag) for one in texts):
                 return True
-        return vr in _TYPED and self._is_short_id(text, tag)
+        return vr in _TYPED and (self._is_short_id(text, tag) or self._is_spread_id(text, tag))
 
     def _is_vocabulary(self, term: bytes, tag: int) -> bool:
         """Whether a term found at this element says what the element is there to say, whoever is called like it."""
-        if tag in _EQUIPMENT:
-            words, makers = term.decode("ascii").split(), lexicon().makers
-            if len(words) == 1 and words[0] in makers:
-                return True
-            if term in self.contacts or term in self.whole_values:
-                return all(word in makers or word in lexicon().words for word in words)
-        if tag in _CODES and (term in self.whole_values or any(48 <= byte < 58 for byte in term)):
+        if tag in _EQUIPMENT and self._is_make(term):
+            return True
+        is_number = term.isdigit() or (tag not in _EQUIPMENT - _VERSIONS and any(48 <= byte < 58 for byte in term))
+        if tag in _CODES | _EQUIPMENT and (term in self.whole_values or is_number):
             return len(term.replace(b" ", b"")) < _SHORT_CODE
         return False
+
+    def _is_make(self, term: bytes) -> bool:
+        """A maker's name and what may stand beside one: `GE SIGNA`, `Vivid E95`, and the same joined."""
+        words, makers = self._apart.get(term, term).decode("ascii").split(), lexicon().makers
+        told = [word for word in words if word not in makers]
+        is_named = len(told) < len(words) or term in self.contacts or term in self.whole_values
+        return is_named and all(word in lexicon().words or _MODEL.fullmatch(word) for word in told)
+
+    @cached_property
+    def _apart(self) -> dict[bytes, bytes]:
+        """What is written together -> with its spaces."""
+        return {phrase.replace(b" ", b""): phrase for phrase in self.phrases}
 
     def _is_short_id(self, text: bytes, tag: int) -> bool:
         whole = text.strip()
         return whole in self.whole_values and not self._is_vocabulary(whole, tag)
+
+    @cached_property
+    def _spread_ids(self) -> re.Pattern[bytes]:
+        """Long IDs with marks or spaces between any of their letters and digits."""
+        terms = {term.replace(b" ", b"") for term in self.words | self.phrases | self.inner | self.numbers}
+        long = [term for term in terms if len(term.strip(b"0")) >= LONG and _has_digits(term)]
+        parts = sorted(b" {0,3}+".join(term[at : at + 1] for at in range(len(term))) for term in long)
+        return re.compile(rb"(?<![^ ])(?:%b)(?![^ ])" % b"|".join(parts) if parts else rb"(?!)")
+
+    def _is_spread_id(self, text: bytes, tag: int) -> bool:
+        if not _has_digits(text):
+            return False
+        found = (match[0].replace(b" ", b"") for match in self._spread_ids.finditer(text))
+        return any(not self._is_vocabulary(term, tag) for term in found)
 
     def _numbers_in(self, value: bytes, is_text: bool) -> set[bytes]:
         shortest = 0 if is_text else LONG_NUMBER
@@ -282,10 +318,12 @@ def identity_of(
         dates=frozenset(terms.dates),
         births=frozenset(terms.births),
         parts=frozenset(terms.parts),
+        initials=frozenset(terms.initials),
         contacts=frozenset(terms.contacts),
         codecs=codecs,
     )
 
 
-def _longest(phrase: bytes) -> bytes:
-    return max(phrase.split(), key=len)
+def _has_digits(text: bytes) -> bool:
+    """Enough to be an ID whatever else is between."""
+    return len(text) - len(text.translate(None, b"0123456789")) >= _FEWEST_DIGITS

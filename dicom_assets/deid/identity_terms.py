@@ -52,16 +52,21 @@ CONTACTS = frozenset(
 SHORT_ID = 5  # characters: a shorter ID counts as a whole value only
 SHORT_WORD = 4  # letters: a shorter part of a name does not count alone
 LONG = 7  # characters: found inside other words too
-#: Words that stand for nobody where somebody is named, titles, and particles of names.
-NOBODY = frozenset(
+#: What stands before a name and is a word of some language: part of a name only where nothing follows it.
+PARTICLES = frozenset(
+    "de del den der des di do da dos das du la le los van von zu zum zur ten ter el al bin ben ibn".split()
+)
+#: Words that stand for nobody where somebody is named: placeholders, titles, and particles of names.
+NOBODY = PARTICLES | frozenset(
     "anonymous anonymized anonymised anon unknown none null nobody noname name nopatientid noid removed deleted test "
     "demo patient doctor physician operator staff tech technologist radiologist unspecified undefined na xx xxx xxxx "
-    "dr prof med mr mrs ms md phd jr sr ii iii de del den der des di do da dos das du la le los van von zu zum zur ten "
-    "ter el al bin ibn y und e of the".split()
+    "dr prof med mr mrs ms md phd jr sr ii iii y und e of the".split()
 )
 _DUMMY_DATES = frozenset({(1900, 1, 1), (1, 1, 1), (9999, 12, 31)})
 _ESCAPES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _NO_WORD = re.compile(r"[\W_]+")
+_NUMBER_OF_ID = re.compile(r"(?<![0-9])(?!(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2]))[0-9]{7,}")  # no date in front
+_SYLLABLE = re.compile("[a-z]?[aeiouy][a-z]?")
 _RARE_BYTES = 4  # of a name in other letters: fewer are found in any text
 
 
@@ -80,6 +85,7 @@ class Terms:
         self.dates: set[Date] = set()
         self.births: set[Date] = set()
         self.parts: set[str] = set()
+        self.initials: set[tuple[str, str]] = set()
         self.contacts: set[bytes] = set()
 
     def add_name(self, name: str) -> None:
@@ -95,15 +101,22 @@ class Terms:
 
     def _add_components(self, components: list[str]) -> None:
         """Folded, one space between words; any script."""
-        parts = [part for component in components for part in component.split() if part not in NOBODY]
+        parts = [part for component in components for part in _parts_of(component)]
         joined = {component.replace(" ", "") for component in components if " " in component}
         self.parts.update(part for part in (*parts, *joined) if len(part) > 1 and not part.isdigit())
+        self._add_initials(parts)
         self._add_whole_names(components)
         for part in (*parts, *joined):
-            if part.isascii() and part.isalpha() and len(part) >= SHORT_WORD and part not in lexicon().words:
+            tells = part not in lexicon().words or part in lexicon().persons
+            if tells and part.isascii() and part.isalpha() and len(part) >= SHORT_WORD:
                 (self.inner if len(part) >= LONG else self.words).add(part.encode())
             else:
                 self._add_foreign(part)
+
+    def _add_initials(self, parts: list[str]) -> None:
+        for at, part in enumerate(parts):
+            if is_ordinary(part):
+                self.initials.update((part, other[0]) for other in (*parts[:at], *parts[at + 1 :]))
 
     def _add_foreign(self, term: str) -> None:
         """A short word of a script that has upper case counts within a whole name only; so does one ideograph."""
@@ -125,19 +138,22 @@ class Terms:
             parts = whole.split()
             if all(pair):
                 self._add_foreign(whole)
-            if any(len(one) < 2 or one in NOBODY for one in pair) or not whole.isascii() or _clinical(parts):
+            if any(len(one) < 2 or (one in NOBODY and one not in PARTICLES) for one in pair) or not whole.isascii():
+                continue
+            together = "".join(parts)
+            self.parts.add(together)
+            if _is_phantom(parts):
                 continue
             self.phrases.add(whole.encode())
-            together = "".join(parts)
             if together not in lexicon().words:
                 (self.inner if len(together) >= LONG else self.words).add(together.encode())
 
     def add_id(self, value: str, alone: bool) -> None:
-        """alone: a short one counts where it is a whole value."""
+        """alone: a short one counts where it is a whole value, unless it is one of two digits, as counters are."""
         for term in map(spaced, spellings(value)):
             self._add_foreign(term)
             together = term.replace(" ", "")
-            if not together or term in NOBODY or not term.isascii():
+            if not together or term in NOBODY or not term.isascii() or (together.isdigit() and len(together) < 3):
                 continue
             if len(together) < SHORT_ID or term in lexicon().words:
                 if alone:
@@ -149,6 +165,7 @@ class Terms:
             else:
                 self._add_term(term)
                 self._add_term(together)
+                self.numbers |= {number.encode() for number in _NUMBER_OF_ID.findall(together)}
         self._add_encoded([value.strip(" \0")])
 
     def _add_term(self, term: str) -> None:
@@ -214,10 +231,25 @@ def _tells_alone(text: str) -> bool:
     return len(text) >= (SHORT_WORD if has_case(text) else 2)
 
 
+def is_ordinary(part: str) -> bool:
+    """Whether a part of a name, or of another text, is a word that stands where nobody is named."""
+    return part in lexicon().core or part in PARTICLES
+
+
 def has_case(text: str) -> bool:
     return text.upper() != text.lower()
 
 
-def _clinical(parts: list[str]) -> bool:
-    """`HEAD^NECK`: a name of a phantom rather than of somebody."""
-    return all(part in lexicon().core for part in parts)
+def _parts_of(component: str) -> list[str]:
+    """Its words but those that stand for nobody; particles where nothing else follows them (`Le`, `Thi Van`), and where
+    all words are ordinary (`Le Van An`)."""
+    words = component.split()
+    if all(map(is_ordinary, words)):
+        return [word for word in words if word in PARTICLES or word not in NOBODY]
+    last = next((at for at in reversed(range(len(words))) if words[at] not in PARTICLES), -1)
+    return [word for at, word in enumerate(words) if at > last or word not in NOBODY]
+
+
+def _is_phantom(parts: list[str]) -> bool:
+    """`HEAD^NECK`, `PET^CT`, and not `Le^An`, which is somebody."""
+    return all(map(is_ordinary, parts)) and not all(map(_SYLLABLE.fullmatch, parts))

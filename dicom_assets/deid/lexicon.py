@@ -2,7 +2,7 @@
 
 - lexicon_standard.txt  the vocabulary of DICOM itself (tools/make_lexicon.py)
 - lexicon_own.txt       the everyday words of radiology, in seven languages, by hand
-- lexicon_names.txt     words that are names too: eponyms, products, colours, by hand
+- lexicon_names.txt     words that are names too: eponyms, products, colours, abbreviations, by hand
 
 and those that identify nobody where an element says of which make the equipment is: lexicon_makers.txt, by hand.
 """
@@ -19,18 +19,24 @@ _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th"
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
 _WORD = re.compile(r"[^\W\d_]+")
 
+#: Among the words of a name: kept in capitals, among words that are nobody's name.
+IN_CAPITALS = "capitals"
+
 
 @dataclass(frozen=True)
 class Lexicon:
     """All words folded.
 
     words: every word of the three lists. core: those of lexicon_own.txt, clinical even where they are somebody's name.
-    names: what is a name too -> the words of which it must stand before one to be kept; none: it may stand alone.
-    makers: words of makers' names, which are names of people and of towns too and no part of words."""
+    names: what is a name too -> the words of which it must stand before one to be kept, or behind it where it is
+    written with a hyphen before it (`-tof`), and IN_CAPITALS where capitals will do; none: it may stand alone.
+    persons: names kept only beside other words that DICOM's vocabulary does not hold: whoever is called so is told by
+    them. makers: words of makers' names, which are names of people and of towns too and no part of words."""
 
     words: frozenset[str]
     core: frozenset[str]
     names: Mapping[str, frozenset[str]]
+    persons: frozenset[str]
     makers: frozenset[str]
 
 
@@ -45,8 +51,15 @@ def lexicon() -> Lexicon:
         left, _, right = line.partition(":")
         for name in left.split():
             names[name] = names.get(name, frozenset()) | frozenset(right.split())
-    words = frozenset(_lines("lexicon_standard.txt").split()) | core | names.keys()
-    return Lexicon(words, core - names.keys(), names, frozenset(_lines("lexicon_makers.txt").split()))
+    standard = frozenset(_lines("lexicon_standard.txt").split())
+    persons = frozenset(name for name, beside in names.items() if beside and IN_CAPITALS not in beside)
+    return Lexicon(
+        words=standard | core | names.keys(),
+        core=core - names.keys(),
+        names=names,
+        persons=persons - standard - core,
+        makers=frozenset(_lines("lexicon_makers.txt").split()),
+    )
 
 
 def folded(text: str) -> str:

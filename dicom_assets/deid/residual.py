@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydicom.charset import decode_bytes
+from pydicom.datadict import tag_for_keyword
 
 from .residual_identifiers import Identifiers, identifiers_of
 from .residual_pieces import Piece, pieces_of
-from .residual_text import dates_in, folded, folded_bytes, uids_in
+from .residual_text import dates_in, folded, folded_bytes, makers, ordinary_words, uids_in
 
 __all__ = [
     "Hit",
@@ -35,6 +36,27 @@ _VALUES_OF_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # where
 _NUMERIC_TEXT_VRS = frozenset({"DS", "IS", "TM"})
 _NUMBER = re.compile(r"(?<![0-9.])[0-9]{5,}(?![0-9]|\.[0-9])")
 _LONG_NUMBER = 8  # digits: shorter ones may be measurements
+#: Elements of codes, names of views and versions: an ID of fewer than 7 characters is equal to one by chance.
+_CODES = frozenset(
+    map(
+        tag_for_keyword,
+        "CodeValue LongCodeValue CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry StackID StageName "
+        "ViewName FilterType EnergyWindowName OpticalPathIdentifier ReferencedOpticalPathIdentifier SoftwareVersions "
+        "SecondaryCaptureDeviceSoftwareVersions ApplicationVersion AlgorithmVersion".split(),
+    )
+)
+#: Elements that say of which make the equipment is; somebody may be called like a maker or a product.
+_MAKES = frozenset(
+    map(
+        tag_for_keyword,
+        "Manufacturer ManufacturerModelName ManufacturerRelatedModelGroup SoftwareVersions DetectorManufacturerName "
+        "SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName "
+        "SecondaryCaptureDeviceSoftwareVersions DetectorManufacturerModelName ReceiveCoilManufacturerName "
+        "TransmitCoilManufacturerName ApplicationManufacturer ModifyingDeviceManufacturer".split(),
+    )
+)
+_LONG_CODE = 7  # characters
+_MODEL = re.compile("[a-z]{0,2}[0-9]{1,3}[a-z]{0,2}")  # of a maker: `e95`, `7g`
 _PRINTABLE = bytes(range(32, 127)) + b"\0\t\r\n\f\x1b"
 _DELIMITERS = {"PN": {*"\\^="}, "LT": {*"\r\n\t\f"}, "ST": {*"\r\n\t\f"}, "UT": {*"\r\n\t\f"}}
 
@@ -81,8 +103,7 @@ def _suspicious(pieces: Iterable[Piece], identifiers: Identifiers) -> bool:
     words = folded_bytes(joined) + folded("\n".join(texts[1:]))
     if _kinds_in(plain, words, identifiers) or any(raw in joined for raw in identifiers.encoded):
         return True
-    whole = identifiers.whole_values
-    return bool(whole) and any(piece.vr in _VALUES_OF_TEXT and _whole(piece) in whole for piece in pieces)
+    return bool(identifiers.whole_values) and any(_is_short_id(piece, identifiers) for piece in pieces)
 
 
 def _kinds_at(piece: Piece, identifiers: Identifiers) -> set[str]:
@@ -92,7 +113,7 @@ def _kinds_at(piece: Piece, identifiers: Identifiers) -> set[str]:
     words = folded_bytes(piece.value) + "".join(folded(text) for text in others)
     kinds = _kinds_in(plain, words, identifiers, piece)
     kinds |= {kind for raw, kind in identifiers.encoded.items() if raw in piece.value}
-    if piece.vr in _VALUES_OF_TEXT and _whole(piece) in identifiers.whole_values:
+    if _is_short_id(piece, identifiers):
         kinds.add("identifier")
     return kinds
 
@@ -118,9 +139,10 @@ def _readings(piece: Piece) -> list[str]:
 def _kinds_in(plain: str, words: str, identifiers: Identifiers, piece: Piece | None = None) -> set[str]:
     """piece: where plain is the value of one; then what is likely by chance in its VR does not count."""
     kinds = {identifiers.words[word] for word in identifiers.words.keys() & set(words.split()) if _counts(word, piece)}
-    kinds |= {kind for phrase, kind in identifiers.phrases.items() if f" {phrase} " in words}
-    kinds |= {kind for part, kind in identifiers.inner.items() if part in words}
-    numbers = identifiers.numbers.intersection(_NUMBER.findall(plain))
+    several = {phrase: kind for phrase, kind in identifiers.phrases.items() if f" {phrase} " in words}
+    several |= {part: kind for part, kind in identifiers.inner.items() if part in words}
+    kinds |= {kind for term, kind in several.items() if not _is_usual(term, piece)}
+    numbers = {n for n in identifiers.numbers.intersection(_NUMBER.findall(plain)) if not _is_usual(n, piece)}
     if piece is not None and piece.vr in _NUMERIC_TEXT_VRS:
         numbers = {number for number in numbers if len(number) >= _LONG_NUMBER}
     if numbers:
@@ -139,7 +161,20 @@ def _own_date(plain: str, identifiers: Identifiers) -> bool:
 
 def _counts(word: str, piece: Piece | None) -> bool:
     """A short word in a value that is no text is chance: some 10 kB of random bytes hold one of any hundred."""
-    return piece is None or len(word) > 6 or piece.vr in _TEXT_VRS or _is_text(piece.value)
+    if piece is None or _is_usual(word, piece):
+        return piece is None
+    return len(word) > 6 or piece.vr in _TEXT_VRS or _is_text(piece.value)
+
+
+def _is_usual(term: str, piece: Piece | None) -> bool:
+    """Whether it is what the element is there to say: a short code, a version, a maker with its product's name."""
+    tag = 0 if piece is None else piece.tag
+    is_code = term.isdigit() if tag in _MAKES - _CODES else any(map(str.isdigit, term))
+    if tag in _CODES | _MAKES and is_code and len(term.replace(" ", "")) < _LONG_CODE:
+        return True
+    words = term.split() if tag in _MAKES else []
+    others = [word for word in words if word not in makers()]
+    return len(others) < len(words) and all(word in ordinary_words() or _MODEL.fullmatch(word) for word in others)
 
 
 def _is_text(value: bytes) -> bool:
@@ -147,5 +182,6 @@ def _is_text(value: bytes) -> bool:
     return len(value.translate(None, _PRINTABLE)) * 4 <= len(value)
 
 
-def _whole(piece: Piece) -> str:
-    return piece.value.decode("latin-1").strip("\0 ").casefold()
+def _is_short_id(piece: Piece, identifiers: Identifiers) -> bool:
+    whole = piece.value.decode("latin-1").strip("\0 ").casefold() if piece.vr in _VALUES_OF_TEXT else ""
+    return whole in identifiers.whole_values and piece.tag not in _CODES | _MAKES

@@ -32,6 +32,7 @@ _IDENTIFYING_VRS = frozenset({"PN", "UI", "DA", "DT", "SQ", "UN"})
 _NOBODY = frozenset({"unknown", "anonymous", "anonymized", "removed", "none", "nopatientid", "noid"})
 _DUMMY_DATES = frozenset({(1900, 1, 1), (1, 1, 1), (9999, 12, 31)})
 _SHORT_ID, _SHORT_WORD = 5, 4  # characters: a shorter ID counts as a whole value only, a shorter name part not alone
+_COUNTER = 2  # digits: an ID of so few is equal to counters by chance
 _LONG_WORD = 7  # characters: found inside other words too
 _UID_ALONE = re.compile(rb"[0-9]+(\.[0-9]+){5,}[\0 ]?")
 _EMAIL = re.compile(rb"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
@@ -65,8 +66,8 @@ class Identifiers:
         text = value.strip(" \0")
         term = folded(text).strip()
         if len(term) < _SHORT_ID or term in ordinary_words():
-            if term:
-                self.whole_values.add(term)
+            if len(term) > _COUNTER or not term.isdigit():
+                self.whole_values |= {term} - {""}
             return
         if re.fullmatch(r"[0-9]+(\.[0-9]+){3,}", text):
             self.uids.add(text)

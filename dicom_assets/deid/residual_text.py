@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import cache
+from pathlib import Path
 
 from pydicom.datadict import DicomDictionary
 
@@ -95,3 +96,10 @@ def ordinary_text() -> str:
 @cache
 def ordinary_words() -> frozenset[str]:
     return frozenset(ordinary_text().split())
+
+
+@cache
+def makers() -> frozenset[str]:
+    """Names of makers and products, as the list of the profiles has them."""
+    lines = (Path(__file__).parent / "profiles" / "lexicon_makers.txt").read_text("utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in folded(line).split())

@@ -141,7 +141,7 @@ class _Walk:
             raise NotReleased("a document")
         output = self._dataset(self.source, _Place())
         self._set_own_elements(output)
-        study, series, instance = (self._new_uid(uid) for uid in self.old.values())
+        study, series, instance = (str(output[tag].value) for tag in self.old)
         return Expected(
             encoded=self._encode(output, instance),
             patient=self.patient,
@@ -294,13 +294,13 @@ class _Walk:
         old = values.uids_in(value)
         if old is None or (not tag >> 16 & 1 and not fits(tag, "UI", value)):
             return self._removed(tag)
-        new = [self._new_uid(one) if one and (tag in self.old or not is_well_known_uid(one)) else one for one in old]
+        any_one = tag in (_STUDY, _SERIES)  # no study and no series is well-known
+        new = [self._new_uid(one) if one and (any_one or not is_well_known_uid(one)) else one for one in old]
         if new != old:
             self.uid_tags.add(name_of(tag))
         return element_of(tag, "UI", "\\".join(new).encode())
 
     def _new_uid(self, old: str) -> str:
-        """Also of what looks well-known, since no study, series or instance is."""
         if not self.profile.groups["regenerate_uids"] and values.is_uid(old):
             return old  # of what is no UID, one is made all the same
         return self.uids.setdefault(old, self.key.uid(old, self.profile.uid_root))

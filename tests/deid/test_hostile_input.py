@@ -213,6 +213,7 @@ CASES: dict[str, Callable[[], bytes]] = {
     "ten thousand identifiers": _value(0x00101000, "LO", b"\\".join(b"ID%06d" % i for i in range(7_000))[:65_000]),
     "escapes in a text": _value(_KEPT_TEXT, "LO", b"\x1b$B" * 21_000),
     **{f"comment of {name}": _value(_COMMENTS, "LT", (one * 60_000)[:60_000]) for name, one in _PATTERNS.items()},
+    "comment of 4 MB": _value(_COMMENTS, "LT", b"1: Ab " * 700_000, implicit=True),
     "nothing": lambda: b"",
     "a prefix and nothing": lambda: bytes(128) + b"DICM",
     "zeros": lambda: bytes(1 << 20),

@@ -11,7 +11,13 @@ from pydicom.data import get_charset_files
 from dicom_assets.deid.dictionary import tag_of
 from dicom_assets.deid.identity import IDENTIFYING, IDENTIFYING_VRS, Identity, identity_of
 
-VRS = {"PatientName": "PN", "ReferringPhysicianName": "PN", "PatientBirthDate": "DA", "StudyDate": "DA"}
+VRS = {
+    "PatientName": "PN",
+    "ReferringPhysicianName": "PN",
+    "OperatorsName": "PN",
+    "PatientBirthDate": "DA",
+    "StudyDate": "DA",
+}
 VALUES = {
     "PatientName": "Vandermolen^Isidora",
     "PatientID": "0012345",
@@ -56,7 +62,9 @@ def test_a_value_is_found_however_it_is_written(text):
 
 
 DATES = """19610823 1961-08-23 1961/08/23 1961.08.23 23.08.1961 23.8.1961 08/23/1961 8/23/1961 23/08/1961 23-08-1961
-23.08.61 08/23/61 61-08-23 23081961 19610823101500 DOB19610823T10 23-Aug-61 23aug1961 AUG-23-1961"""
+23.08.61 08/23/61 61-08-23 23081961 19610823101500 DOB19610823T10 23-Aug-61 23aug1961 AUG-23-1961
+1961.8.23 1961-8-23 1961:08:23 23,8,1961 23|08|1961 23~08~61 (23)(08)(1961) 23.VIII.61 61.8.23
+3/23/08/1961 No.23.08.1961 S36.8.23 S36/8/23 昭和36年8月23日 1961年8月23日"""
 
 
 @pytest.mark.parametrize(
@@ -71,6 +79,9 @@ DATES = """19610823 1961-08-23 1961/08/23 1961.08.23 23.08.1961 23.8.1961 08/23/
         "23. août 1961",
         "23 de agosto de 1961",
         "1961 Aug 23",
+        "23, 8, 1961",
+        "23/08/ 1961",
+        "23 VIII 1961",
     ],
 )
 def test_a_date_is_found_however_it_is_written(text):
@@ -153,6 +164,65 @@ def test_a_maker_is_no_hit_where_the_make_is_said(maker):
     assert identity().found_in(f"{maker}, Isidora Vandermolen".encode(), "LO", model)
 
 
+@pytest.mark.parametrize(
+    "own, said",
+    [
+        ({"PatientName": "TrioTim^QA"}, "TrioTim"),
+        ({"PatientName": "GE^SIGNA"}, "GE SIGNA HDxt"),
+        ({"PatientName": "EPIQ^7G"}, "EPIQ 7G"),
+        ({"PatientName": "EPIQ^7G"}, "EPIQ7G"),
+        ({"InstitutionName": "Vivid E95"}, "Vivid E95"),
+        ({"OperatorsName": "TomTec"}, "TOMTEC"),
+        ({"OperatorsName": "planmed"}, "Planmed Oy"),
+        ({"AccessionNumber": "10000"}, "10000"),
+        ({"PatientID": "730"}, "730"),
+    ],
+)
+def test_a_product_is_no_hit_where_the_make_is_said(own, said):
+    someone = identity(**own)
+    for keyword in ("Manufacturer", "ManufacturerModelName", "SoftwareVersions"):
+        assert not someone.found_in(said.encode(), "LO", tag_of(keyword)), keyword
+        assert identity().found_in(f"{said} of Isidora Vandermolen".encode(), "LO", tag_of(keyword))
+    assert someone.found_in(said.encode(), "LO")
+
+
+def test_a_number_of_one_or_two_digits_is_no_id():
+    for number in ("0", "1", "12"):
+        for someone in (identity(PatientID=number), identity(AccessionNumber=number)):
+            assert not someone.found_in(number.encode(), "SH"), number
+    assert identity(PatientID="101").found_in(b"101", "SH") and identity(PatientID="A1").found_in(b"A1", "SH")
+
+
+@pytest.mark.parametrize("name", ["Le^An", "Do^An", "Los^Van", "Ma^Li", "Do^Thi Van"])
+def test_a_name_of_particles_counts_as_a_whole(name):
+    someone = identity(PatientName=name)
+    family, given = name.split("^")
+    for text in (name, f"{family} {given}", f"{given}, {family}", f"for {given.upper()} {family}."):
+        assert someone.found_in(text.encode(), "LO"), text
+    for text in (family, f"{family} chest", f"{given.split()[-1]} knee"):
+        assert not someone.found_in(text.encode(), "LO"), text
+
+
+def test_names_of_phantoms_are_nobody():
+    for name in ("HEAD^NECK", "PET^CT", "CT^HEAD"):
+        assert not identity(PatientName=name).found_in(name.replace("^", " ").encode(), "LO"), name
+
+
+@pytest.mark.parametrize("text", ["88 27 731", "8827-731", "MRN 8827.731", "no. 8-8-2-7-7-3-1", "8827731"])
+def test_a_long_id_is_found_with_marks_between_its_digits(text):
+    for value in ("MRN8827731", "8827731", "MRN-8827-731"):
+        assert identity(PatientID=value).found_in(text.encode(), "LO"), value
+    assert not identity(PatientID="MRN8827732").found_in(text.encode(), "LO")
+
+
+def test_numbers_that_only_look_like_an_id_pass():
+    someone = identity(PatientID="AB1000000", AccessionNumber="0000001")
+    for text in ("1 000 0009", "0.0.0.0.0.0.1", "1.0.0.0.0.0.0"):
+        assert not someone.found_in(text.encode(), "LO"), text
+    someone = identity(PatientID="CT20240209")
+    assert not someone.found_in(b"20240209", "DA") and not someone.found_in(b"20240209", "IS")
+
+
 @pytest.mark.parametrize("version", ["15.1.24", "V1.15.24", "1 15 24", "VB17A_20240115", "2024.01.15", "12.3.56"])
 def test_a_version_that_looks_like_a_date_is_no_hit(version):
     someone = identity(StudyDate="20240115", PatientBirthDate="19560312")
@@ -166,8 +236,10 @@ def test_a_date_of_birth_is_found_in_a_version():
         assert found, version
 
 
-@pytest.mark.parametrize("code", ["1", "SRT", "DCM", "121322", "T-0400"])
-@pytest.mark.parametrize("keyword", ["StackID", "CodingSchemeDesignator", "CodeValue"])
+@pytest.mark.parametrize("code", ["101", "SRT", "DCM", "121322", "T-0400"])
+@pytest.mark.parametrize(
+    "keyword", ["StackID", "CodingSchemeDesignator", "CodeValue", "FilterType", "ViewName", "OpticalPathIdentifier"]
+)
 def test_a_short_id_is_no_hit_where_a_code_stands(code, keyword):
     for someone in (identity(PatientID=code), identity(AccessionNumber=code)):
         assert not someone.found_in(code.encode(), "SH", tag_of(keyword))

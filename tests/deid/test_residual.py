@@ -193,6 +193,33 @@ def test_a_short_id_counts_as_a_whole_value_only():
     assert not find_residuals(output(SeriesDescription="level A12 left"), identifiers)
 
 
+def test_an_id_of_one_or_two_digits_is_equal_to_a_counter():
+    for number in ("0", "1", "12"):
+        assert not find_residuals(output(FilterType=number), identifiers_of([original(AccessionNumber=number)]))
+    identifiers = identifiers_of([original(PatientID="101")])
+    assert find_residuals(output(SeriesDescription="101"), identifiers)
+    assert not find_residuals(output(ViewName="101"), identifiers)
+
+
+@pytest.mark.parametrize(
+    "own, said",
+    [
+        ({"PatientName": "TrioTim^QA"}, "TrioTim"),
+        ({"PatientName": "GE^SIGNA"}, "GE SIGNA"),
+        ({"PatientName": "EPIQ^7G"}, "EPIQ 7G"),
+        ({"InstitutionName": "Vivid E95"}, "Vivid E95"),
+        ({"OperatorsName": "planmed"}, "Planmed"),
+        ({"AccessionNumber": "10000"}, "10000"),
+    ],
+)
+def test_a_product_is_no_hit_where_the_make_is_said(own, said):
+    identifiers = identifiers_of([original(**own)])
+    for keyword in ("Manufacturer", "ManufacturerModelName", "SoftwareVersions"):
+        assert not find_residuals(output(**{keyword: said}), identifiers), keyword
+        assert find_residuals(output(**{keyword: f"{said} of Vandermolen^Isidora"}), IDENTIFIERS)
+    assert find_residuals(output(SeriesDescription=said), identifiers)
+
+
 def test_an_id_of_few_digits_may_be_a_measurement():
     encoded = output(Exposure="12345", TubeAngle=1.5)
     assert find_residuals(encoded, IDENTIFIERS) == []
