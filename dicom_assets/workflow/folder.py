@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,14 +18,15 @@ from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
 from ..errors import BadInput, RetryLater, from_os_error
 from ..storage.zones import RELEASED_FOLDER, RESTRICTED_FOLDER
-from .folder_journal import Journal, publish_tables
+from .folder_journal import Journal, shown
+from .folder_places import Places, not_through_links, same_bytes
 from .folder_pool import FolderPool
+from .folder_tables import publish_tables
 from .folder_worker import NOT_DICOM, FolderWorker, Row
 from .working_folder import working_folder
 
 #: Most files that a process gets at once; fewer where there are few.
 _CHUNK = 32
-_COMPARED = 1 << 20
 #: What is named in quarantine.csv and was not read.
 _NOT_READ = ("LINK_NOT_FOLLOWED", "NOT_A_FILE")
 
@@ -54,9 +55,9 @@ def usable_processors() -> int:
 
 
 def check_places(source: Path, target: Path, mapping: Path | None, key_file: Path) -> None:
-    """Raises BadInput where source is not there, or a place lies in another so that originals could be overwritten or
-    secrets be handed on with the output."""
-    if not source.exists():
+    """Raises BadInput where source is no file or folder, or a place lies in another so that originals could be
+    overwritten or secrets be handed on with the output."""
+    if not (source.is_dir() or source.is_file()):
         raise BadInput("INPUT_MISSING")
     places = [path.resolve() for path in (source, target, mapping) if path is not None]
     overlap = any(one.is_relative_to(other) for one in places for other in places if one is not other)
@@ -76,7 +77,7 @@ def deidentify_folder(
     """Every file of the folder source, or the one file, into target; tables into mapping. See check_places.
 
     Raises BadInput, Refused or RetryLater with a code where the run as a whole cannot go on (the disk is full, another
-    run works here); until all outputs are made nothing in target and mapping changes."""
+    run works here, a link stands in target); until all outputs are made nothing in target and mapping changes."""
     started = time.monotonic()
     try:
         with ExitStack() as stack:
@@ -90,10 +91,21 @@ def deidentify_folder(
             stack.callback(os.close, root)
             make_worker = partial(_make_worker, root, str(unfinished), profile, key)
             _work_through(journal, make_worker, workers, progress)
+            given = shown(os.fsencode(source.resolve()))
             if mapping is not None:
-                journal.add_earlier(mapping)
-            journal.judge(partial(_same_input, root), partial(_same_output, str(target)))
-            _commit(journal, target, mapping, private)
+                journal.add_earlier(mapping, given)
+            places = Places(target, unfinished)
+            journal.judge(partial(_same_input, root), places.holds_the_same)
+            try:
+                _make_ready(journal, places, target)
+                if mapping is not None:
+                    journal.write_tables(private, given)
+            except BaseException:
+                places.remove_empty(place for _temp, place in journal.outputs())
+                raise
+            _commit(journal, places, mapping, private)
+            if journal.counts().get(""):
+                _sync(target)
             return _result(journal, time.monotonic() - started)
     except OSError as error:
         raise from_os_error(error) from None
@@ -154,72 +166,28 @@ def _work_through(journal: Journal, make_worker: Callable, workers: int, progres
 
 
 def _same_input(root: int, one: bytes, other: bytes) -> bool:
-    def opener(path: bytes, flags: int) -> int:
-        return os.open(path, flags | os.O_NOFOLLOW, dir_fd=root)
-
-    return _same_bytes(one, other, opener)
+    return same_bytes(one, other, lambda path, flags: not_through_links(path, flags, root))
 
 
-def _same_output(target: str, temp: str, place: str) -> bool:
-    return bool(temp) and _same_bytes(temp, f"{target}/{place}", None)
-
-
-def _same_bytes(one: str | bytes, other: str | bytes, opener: Callable | None) -> bool:
-    """Both can be read and hold the same."""
-    try:
-        with open(one, "rb", 0, opener=opener) as first, open(other, "rb", 0, opener=opener) as second:
-            if os.fstat(first.fileno()).st_size != os.fstat(second.fileno()).st_size:
-                return False
-            while (piece := first.read(_COMPARED)) == second.read(_COMPARED):
-                if not piece:
-                    return True
-    except OSError:
-        pass
-    return False
-
-
-def _commit(journal: Journal, target: Path, mapping: Path | None, private: Path) -> None:
-    """First all that needs space; then, in this order: what no row will name goes, the rows are there, the outputs get
-    their names."""
-    something = bool(journal.counts().get(""))
-    if something:
+def _make_ready(journal: Journal, places: Places, target: Path) -> None:
+    """All that the outputs need but their names: their folders are there, no other instance's output is in their place,
+    and they are durable."""
+    journal.judge_places(places.takes_another)
+    places.refuse_links(journal.withdrawn())
+    if journal.counts().get(""):
         _sync(target)
-    if mapping is not None:
-        journal.write_tables(private)
+
+
+def _commit(journal: Journal, places: Places, mapping: Path | None, private: Path) -> None:
+    """When all that needs space is done, in this order: what no row will name goes, the rows are there, the outputs get
+    their names."""
     for place in journal.withdrawn():
-        _remove(target, place)
+        places.remove(place)
     if mapping is not None:
         publish_tables(private, mapping)
-    made: set[str] = set()
     for temp, place in journal.outputs():
-        _make_folders(target, place, made)
-        os.rename(temp, f"{target}/{place}")  # noqa: PTH104 - a Path for each file takes its time
-    if something:
-        _sync(target)
-
-
-def _remove(target: Path, place: str) -> None:
-    """The output, and the folders that it leaves empty."""
-    with suppress(FileNotFoundError):
-        (target / place).unlink()
-    with suppress(OSError):
-        for folder in list((target / place).parents)[:3]:
-            folder.rmdir()
-
-
-def _make_folders(target: Path, place: str, made: set[str]) -> None:
-    """The folders that place needs. made: those that are known to be there."""
-    folder = place.rpartition("/")[0]
-    if folder in made:
-        return
-    if len(made) > 100_000:
-        made.clear()
-    path = target
-    for part in folder.split("/"):
-        path /= part
-        with suppress(FileExistsError):
-            path.mkdir(RELEASED_FOLDER)
-    made.add(folder)
+        places.give(temp, place)
+    places.remove_empty(journal.withdrawn())
 
 
 def _sync(folder: Path) -> None:

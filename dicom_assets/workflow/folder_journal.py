@@ -4,39 +4,45 @@ and the tables for the mapping's keeper. Memory does not grow with the number of
 The database has no name once it is open, so that no crash leaves identifiers behind; a run that was killed starts anew.
 """
 
-import csv
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 
-from ..errors import BadInput, Refused
-from ..storage.atomic import fsync_folder
-from ..storage.columns import COLUMNS
+from ..errors import Refused
 from ..storage.zones import RESTRICTED_FILE
-from .folder_worker import Row, is_place
-
-PAIR_COLUMNS = ("id_old", "id_new")
-QUARANTINE_COLUMNS = ("Original Filename", "Reason")
+from .folder_tables import read_table, write_table
+from .folder_worker import Row, instance_of
 
 #: rows: one a file, of this run (current) and of earlier ones. shown: its name as the tables have it. tags, uid_tags:
-#: numbers of texts, which most instances of a series have in common.
+#: numbers of texts, and shared: of a set of UID pairs, which most instances of a series have in common; uids: of a set
+#: of its own. source: IN of an earlier run, where it is known. uids: gathered when they are asked for. disputed: SOP
+#: Instance and Study Instance UIDs because of which files are kept back.
 _SCHEMA = """
 CREATE TABLE found (name BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE rows (name BLOB, reason TEXT, temp TEXT, place TEXT, bytes INTEGER, patient_id TEXT, patient TEXT,
-    study TEXT, sop TEXT, tags INTEGER, uid_tags INTEGER, detail TEXT, shown TEXT, current INTEGER);
+    study TEXT, sop TEXT, tags INTEGER, uid_tags INTEGER, detail TEXT, uids INTEGER, shared INTEGER, shown TEXT,
+    current INTEGER, source TEXT);
 CREATE INDEX by_shown ON rows (shown);
 CREATE INDEX by_sop ON rows (sop) WHERE sop != '';
 CREATE INDEX by_study ON rows (study, patient_id) WHERE study != '';
 CREATE TABLE texts (number INTEGER PRIMARY KEY, text TEXT);
+CREATE TABLE uid_sets (number INTEGER, old TEXT, new TEXT);
+CREATE TABLE used_sets (number INTEGER PRIMARY KEY);
 CREATE TABLE uids (old TEXT PRIMARY KEY, new TEXT) WITHOUT ROWID;
-CREATE TABLE earlier_places (place TEXT, sop TEXT);
+CREATE TABLE earlier_uids (new TEXT PRIMARY KEY, old TEXT) WITHOUT ROWID;
+CREATE TABLE earlier_places (place TEXT PRIMARY KEY, sop TEXT) WITHOUT ROWID;
+CREATE TABLE disputed (uid TEXT PRIMARY KEY) WITHOUT ROWID;
 """
-_INSERT = f"INSERT INTO rows VALUES ({', '.join('?' * 14)})"
-_NEEDS_QUOTES = re.compile('[",\r\n]')
+_INSERT = f"INSERT INTO rows VALUES ({', '.join('?' * 17)})"
+_ADD_UID = "INSERT OR IGNORE INTO uids VALUES (?, ?)"
+_DUPLICATE, _TWO_PATIENTS = "DUPLICATE_SOP_INSTANCE", "TWO_PATIENTS_IN_STUDY"
+#: Pairs of UIDs that are kept in memory, to know sets of them again
+_MOST_PAIRS = 20_000
 _ESCAPED = re.compile(r"\\x[0-9a-f]{2}")
 
 
@@ -66,6 +72,9 @@ class Journal:
         )
         path.unlink()
         self._numbers: dict[str, int] = {}
+        self._sets: dict[tuple, int] = {(): 0}
+        self._new_pairs: list[tuple[int, str, str]] = []
+        self._last_set = self._pairs_kept = 0
 
     def __enter__(self) -> "Journal":
         return self
@@ -91,10 +100,13 @@ class Journal:
     def add(self, rows: Iterable[Row]) -> None:
         rows = list(rows)
         self._db.executemany(_INSERT, [self._values(row, shown(row.name), 1) for row in rows])
-        self._add_uids(pair for row in rows for pair in row.uids)
+        self._db.executemany("INSERT INTO uid_sets VALUES (?, ?, ?)", self._new_pairs)
+        self._new_pairs.clear()
 
-    def _values(self, row: Row, name: str, current: int) -> tuple:
-        return (*row[:9], self._number(row.tags), self._number(row.uid_tags), row.detail, name, current)
+    def _values(self, row: Row, name: str, current: int, source: str = "") -> tuple:
+        tags, uid_tags = self._number(row.tags), self._number(row.uid_tags)
+        uids, shared = self._added(row.uids) if row.uids else 0, self._set_number(row.shared)
+        return (*row[:9], tags, uid_tags, row.detail, uids, shared, name, current, source)
 
     def _number(self, text: str) -> int:
         """Of the text; given anew after many others."""
@@ -106,51 +118,95 @@ class Journal:
             self._numbers[text] = number
         return number
 
-    def _add_uids(self, pairs: Iterable[tuple[str, str]]) -> None:
-        self._db.executemany("INSERT OR IGNORE INTO uids VALUES (?, ?)", pairs)
+    def _set_number(self, pairs: tuple[tuple[str, str], ...]) -> int:
+        """As _number, of a set of UID pairs."""
+        number = self._sets.get(pairs)
+        if number is None:
+            self._pairs_kept += len(pairs)
+            if self._pairs_kept > _MOST_PAIRS:
+                self._sets = {(): 0}
+                self._pairs_kept = len(pairs)
+            number = self._sets[pairs] = self._added(pairs)
+        return number
+
+    def _added(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """Number of a new set of UID pairs."""
+        self._last_set += 1
+        self._new_pairs += [(self._last_set, old, new) for old, new in pairs]
+        return self._last_set
 
     # Earlier runs
 
-    def add_earlier(self, mapping: Path) -> None:
-        """What earlier runs left in the mapping's folder, but for files that this run has looked at.
+    def add_earlier(self, mapping: Path, source: str) -> None:
+        """What earlier runs left in the mapping's folder. source: this run's IN.
 
+        A file is known again by its name and its SOPInstanceUID; then, or where its UID was not known, this run's row
+        stands for it. Another file of that name, from another IN or there before, keeps its row and its output.
         Raises BadInput("MAPPING_UNREADABLE"), and Refused("KEY_FILE_NOT_THE_SAME") where rows stay that another key
         made."""
-        earlier = 0
-        for row in _read(mapping / "mapping.csv", COLUMNS):
-            place, study, sop = row[1], *row[1].removesuffix(".dcm").split("/")[1::2][:2]
-            known = Row(b"", "", "", place, 0, row[2], row[3], study, sop, row[4], row[5])
-            self._db.execute(_INSERT, self._values(known, row[0], 0))
-            earlier += 1
-        for name, reason in _read(mapping / "quarantine.csv", QUARANTINE_COLUMNS):
+        pairs = ((new, old) for old, new in read_table(mapping, "uids.csv"))
+        self._db.executemany("INSERT OR IGNORE INTO earlier_uids VALUES (?, ?)", pairs)
+        for name, place, patient_id, patient, tags, uid_tags in read_table(mapping, "mapping.csv"):
+            study, sop = self._original(place.split("/")[1]), self._original(instance_of(place))
+            row = Row(b"", "", "", place, 0, patient_id, patient, study, sop, tags, uid_tags)
+            self._db.execute(_INSERT, self._values(row, name, 0))
+            self._db.execute("INSERT OR IGNORE INTO earlier_places VALUES (?, ?)", (place, sop))
+        for name, reason in read_table(mapping, "quarantine.csv"):
             self._db.execute(_INSERT, self._values(Row(b"", reason), name, 0))
-            earlier += 1
-        if not earlier:
-            return
-        self._db.execute("INSERT INTO earlier_places SELECT place, sop FROM rows WHERE NOT current AND place != ''")
-        self._db.execute("DELETE FROM rows WHERE NOT current AND shown IN (SELECT shown FROM rows WHERE current)")
-        if self._one("SELECT COUNT(*) FROM rows WHERE NOT current AND reason = ''"):
-            self._add_earlier_uids(mapping / "uids.csv")
-
-    def _add_earlier_uids(self, path: Path) -> None:
-        for old, new in _read(path, PAIR_COLUMNS):
-            known = self._db.execute("SELECT new FROM uids WHERE old = ?", (old,)).fetchone()
-            if known and known[0] != new:
+        self._add_disputed(mapping, source)
+        self._db.execute("""
+            DELETE FROM rows WHERE NOT current AND EXISTS (
+                SELECT 1 FROM rows AS now
+                WHERE now.current AND now.shown = rows.shown
+                AND (rows.sop IN ('', now.sop) OR (rows.place != '' AND rows.place = now.place))
+            )""")
+        changed = "SELECT 1 FROM earlier_uids JOIN uids ON uids.old = earlier_uids.old AND uids.new != earlier_uids.new"
+        if self._earlier_stay():
+            self._gather_uids()
+            if self._one(f"SELECT EXISTS ({changed})"):
                 raise Refused("KEY_FILE_NOT_THE_SAME")
-            self._add_uids([(old, new)])
+
+    def _original(self, new: str) -> str:
+        """The UID that new replaced; new itself where none is known."""
+        known = self._db.execute("SELECT old FROM earlier_uids WHERE new = ?", (new,)).fetchone()
+        return known[0] if known else new
+
+    def _add_disputed(self, mapping: Path, source: str) -> None:
+        """What is known of quarantined files, where they still have their row. Not those of this IN: it was looked
+        through, and what they have become, or that they are gone, is known better."""
+        for there, name, reason, sop, study, patient_id in read_table(mapping, "disputed.csv"):
+            if there and there == source:
+                continue
+            row = "SELECT rowid FROM rows WHERE NOT current AND shown = ? AND reason = ? AND sop || study = '' LIMIT 1"
+            told = self._db.execute(
+                f"UPDATE rows SET source = ?, sop = ?, study = ?, patient_id = ? WHERE rowid = ({row})",
+                (there, sop, study, patient_id, name, reason),
+            )
+            if told.rowcount:
+                self._dispute(reason, sop, study)
+
+    def _dispute(self, reason: str, sop: str, study: str) -> None:
+        if reason in (_DUPLICATE, _TWO_PATIENTS):
+            uid = sop if reason == _DUPLICATE else study
+            self._db.execute("INSERT OR IGNORE INTO disputed VALUES (?)", (uid,))
+
+    def _earlier_stay(self) -> bool:
+        return bool(self._one("SELECT EXISTS (SELECT 1 FROM rows WHERE NOT current AND reason = '')"))
 
     # Rules over several files
 
     def judge(self, same_input: Callable[[bytes, bytes], bool], same_output: Callable[[str, str], bool]) -> None:
         """Quarantine what is not sure beside the others: inputs that share a SOPInstanceUID and differ, and studies
-        with two patients. same_input: by names. same_output: of a temp path and a place of an earlier run."""
+        with two patients. same_input: by names. same_output: of a temp path and a place of an earlier run.
+
+        Raises Refused("KEY_FILE_NOT_THE_SAME") where an instance that is out would go out under another UID, too."""
         shared = "SELECT sop FROM rows WHERE sop != '' GROUP BY sop HAVING COUNT(*) > 1 AND MAX(current)"
         for (sop,) in self._db.execute(shared).fetchall():
             if not self._all_the_same(sop, same_input, same_output):
-                self._quarantine("DUPLICATE_SOP_INSTANCE", "sop = ?", sop)
+                self._quarantine(_DUPLICATE, "sop", sop)
         mixed = "SELECT study FROM rows WHERE study != '' AND patient_id != '' GROUP BY study"
         for (study,) in self._db.execute(f"{mixed} HAVING COUNT(DISTINCT patient_id) > 1").fetchall():
-            self._quarantine("TWO_PATIENTS_IN_STUDY", "study = ?", study)
+            self._quarantine(_TWO_PATIENTS, "study", study)
 
     def _all_the_same(
         self, sop: str, same_input: Callable[[bytes, bytes], bool], same_output: Callable[[str, str], bool]
@@ -159,12 +215,25 @@ class Journal:
         rows = rows.fetchall()
         now = [row for row in rows if row[3]]
         earlier = {row[2] for row in rows if not row[3]}
+        if any(place and row[1] and instance_of(place) != instance_of(row[2]) for place in earlier for row in now):
+            raise Refused("KEY_FILE_NOT_THE_SAME")
         return all(same_input(now[0][0], other[0]) for other in now[1:]) and all(
             now[0][2] == place and same_output(now[0][1], place) for place in earlier
         )
 
-    def _quarantine(self, reason: str, where: str, value: str) -> None:
-        self._db.execute(f"UPDATE rows SET reason = ? WHERE {where} AND reason = ''", (reason, value))
+    def judge_places(self, is_another: Callable[[str, str, bool], bool]) -> None:
+        """Quarantine what would take the place of another instance's output. is_another: of a temp path, its place,
+        and whether a row of an earlier run names the place."""
+        query = """
+            SELECT sop, temp, place, EXISTS (SELECT 1 FROM earlier_places WHERE place = rows.place)
+            FROM rows WHERE current AND reason = '' ORDER BY shown"""
+        others = [sop for sop, *output in self._db.execute(query) if is_another(*output)]
+        for sop in others:
+            self._quarantine(_DUPLICATE, "sop", sop)
+
+    def _quarantine(self, reason: str, column: str, uid: str) -> None:
+        self._db.execute(f"UPDATE rows SET reason = ? WHERE {column} = ? AND reason = ''", (reason, uid))
+        self._db.execute("INSERT OR IGNORE INTO disputed VALUES (?)", (uid,))
 
     # What comes of it
 
@@ -198,19 +267,37 @@ class Journal:
     def bytes_read(self) -> int:
         return self._one("SELECT COALESCE(SUM(bytes), 0) FROM rows WHERE current")
 
-    def write_tables(self, unfinished: Path) -> None:
-        """The four tables of the mapping's folder, durable, for publish_tables. unfinished: a private folder in it."""
-        mapped = "SELECT shown, place, patient_id, patient, tags, uid_tags FROM rows WHERE reason = '' ORDER BY shown"
+    def write_tables(self, unfinished: Path, source: str) -> None:
+        """The tables of the mapping's folder, durable, for publish_tables. unfinished: a private folder in it. source:
+        this run's IN."""
+        self._gather_uids()
+        if self._earlier_stay():
+            self._db.execute("INSERT OR IGNORE INTO uids SELECT old, new FROM earlier_uids")
+        mapped = """
+            SELECT shown, place, patient_id, patient, tags, uid_tags FROM rows
+            WHERE reason = '' ORDER BY shown, place"""
         patients = "SELECT DISTINCT patient_id, patient FROM rows WHERE reason = '' AND patient_id != '' ORDER BY 1, 2"
-        kept_back = "SELECT shown, reason FROM rows WHERE reason != '' ORDER BY shown"
-        tables = {
-            "uids.csv": (PAIR_COLUMNS, self._db.execute("SELECT old, new FROM uids ORDER BY old")),
-            "patients.csv": (PAIR_COLUMNS, self._db.execute(patients)),
-            "quarantine.csv": (QUARANTINE_COLUMNS, self._db.execute(kept_back)),
-            "mapping.csv": (COLUMNS, self._with_texts(self._db.execute(mapped))),
-        }
-        for name, (columns, rows) in tables.items():
-            _write(unfinished / name, columns, rows)
+        kept_back = "SELECT shown, reason, sop FROM rows WHERE reason != '' ORDER BY shown, reason, sop"
+        disputed = """
+            SELECT CASE WHEN current THEN ? ELSE source END, shown, reason, sop, study, patient_id FROM rows
+            WHERE reason != '' AND (sop IN (SELECT uid FROM disputed) OR study IN (SELECT uid FROM disputed))
+            ORDER BY shown, reason, sop, 1, study, patient_id"""
+        write_table(unfinished, "uids.csv", self._db.execute("SELECT old, new FROM uids ORDER BY old"))
+        write_table(unfinished, "patients.csv", self._db.execute(patients))
+        write_table(unfinished, "quarantine.csv", (row[:2] for row in _once(self._db.execute(kept_back))))
+        write_table(unfinished, "mapping.csv", self._with_texts(self._db.execute(mapped)))
+        if self._one("SELECT EXISTS (SELECT 1 FROM disputed)"):
+            write_table(unfinished, "disputed.csv", _once(self._db.execute(disputed, (source,))))
+
+    def _gather_uids(self) -> None:
+        """uids: those of what goes out of this run, as far as it is judged."""
+        out = "FROM rows WHERE current AND reason = ''"
+        self._db.execute("DELETE FROM uids")
+        self._db.execute("DELETE FROM used_sets")
+        self._db.execute(f"INSERT OR IGNORE INTO used_sets SELECT uids {out}")
+        self._db.execute(f"INSERT OR IGNORE INTO used_sets SELECT shared {out}")
+        self._db.execute("INSERT OR IGNORE INTO uids SELECT old, new FROM uid_sets CROSS JOIN used_sets USING (number)")
+        self._db.executemany(_ADD_UID, _own_pairs(self._db.execute(f"SELECT sop, place {out}")))
 
     def _with_texts(self, rows: Iterable[tuple]) -> Iterator[tuple[str, ...]]:
         """The texts for the numbers in the last two columns."""
@@ -226,42 +313,11 @@ class Journal:
         return self._db.execute(query).fetchone()[0]
 
 
-def publish_tables(unfinished: Path, mapping: Path) -> None:
-    """Give the tables that Journal.write_tables wrote their names in the mapping's folder."""
-    for table in unfinished.glob("*.csv"):
-        table.replace(mapping / table.name)
-    fsync_folder(mapping)
+def _once(rows: Iterable[tuple]) -> Iterator[tuple]:
+    """Sorted rows; one that a killed run left in two tables is there twice."""
+    return (row for row, _same in groupby(rows))
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Values exactly as they are, also those that a spreadsheet takes for formulas; quotes only where needed."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, RESTRICTED_FILE)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-        file.write(",".join(columns) + "\n")
-        file.writelines(",".join(map(_field, row)) + "\n" for row in rows)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@lru_cache(2000)
-def _field(value: str) -> str:
-    """One field of a CSV line, RFC 4180. Instances of a series share most of theirs: five times faster than csv."""
-    return '"' + value.replace('"', '""') + '"' if _NEEDS_QUOTES.search(value) else value
-
-
-def _read(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
-    """Rows of a table that an earlier run wrote; none where there is none."""
-    if not path.exists():
-        return
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            csv.field_size_limit(1 << 30)
-            reader = csv.reader(file)
-            if next(reader, None) != list(columns):
-                raise BadInput("MAPPING_UNREADABLE")
-            for row in reader:
-                if len(row) != len(columns) or ("Anonymized Filename" in columns and not is_place(row[1])):
-                    raise BadInput("MAPPING_UNREADABLE")
-                yield row
-    except (OSError, ValueError, csv.Error):
-        raise BadInput("MAPPING_UNREADABLE") from None
+def _own_pairs(instances: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The old and the new SOP Instance UID, where they differ, for each old one and place."""
+    return ((sop, new) for sop, place in instances if (new := instance_of(place)) != sop)

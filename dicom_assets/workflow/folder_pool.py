@@ -21,6 +21,8 @@ _MEMORY = 8 << 30
 #: CPU seconds that a process may spend on one file.
 _FILE_SECONDS = 300
 _LENGTH_BYTES = 8
+#: Values in tuples of results, such as UIDs, that a process keeps before it sends them.
+_MOST_VALUES = 10_000
 
 Chunk = Sequence[bytes]
 #: Made in each process from its number; takes a name and gives a tuple of plain values.
@@ -29,10 +31,13 @@ MakeWorker = Callable[[int], Callable[[bytes], tuple]]
 
 @dataclass
 class _Process:
+    """done: names of the chunk whose results came."""
+
     pid: int
     tasks: BinaryIO
     results: BinaryIO
     chunk: Chunk = ()
+    done: int = 0
 
 
 class FolderPool:
@@ -54,7 +59,7 @@ class FolderPool:
             self._bury(slot)
 
     def map(self, chunks: Iterable[Chunk]) -> Iterator[tuple[list[tuple], list[bytes]]]:
-        """(results, names of files that ended their process), for one chunk after the other as they are done.
+        """(results, names of files that ended their process), for chunks or parts of them as they are done.
 
         A file whose process dies is tried once more, alone. Raises the coded error of a worker that raised one."""
         waiting, again, suspects = iter(chunks), [], set()
@@ -69,20 +74,26 @@ class FolderPool:
                 slot = next(s for s, process in self._processes.items() if process.results.fileno() == handle)
                 process = self._processes[slot]
                 answer = _receive(process.results)
-                idle.append(slot)
                 if answer is not None:
                     code, results = answer
-                    process.chunk = ()
                     if code:
                         raise RetryLater(code)
-                    if not again and (chunk := next(waiting, None)) is not None:
+                    process.done += len(results)
+                    if process.done == len(process.chunk):
+                        process.chunk = ()
+                        idle.append(slot)
+                    if idle and not again and (chunk := next(waiting, None)) is not None:
                         self._give(idle.pop(), chunk, poll)  # before the caller looks at the results
                     yield results, []
                     continue
                 poll.unregister(handle)
                 self._bury(slot)
-                position = self._positions[slot]
-                suspect, rest = process.chunk[position], [*process.chunk[:position], *process.chunk[position + 1 :]]
+                if not process.chunk:  # it is idle, and replaced when its turn comes
+                    continue
+                idle.append(slot)
+                position = max(self._positions[slot], process.done)
+                suspect = process.chunk[position]
+                rest = [*process.chunk[process.done : position], *process.chunk[position + 1 :]]
                 if rest:
                     again.append(rest)
                 if suspect in suspects:
@@ -96,7 +107,7 @@ class FolderPool:
             self._fork(slot)
             poll.register(self._processes[slot].results, select.POLLIN)
         process = self._processes[slot]
-        process.chunk = chunk
+        process.chunk, process.done = chunk, 0
         self._positions[slot] = 0
         with suppress(BrokenPipeError):  # it died, and the poll tells
             _send(process.tasks, chunk)
@@ -112,11 +123,11 @@ class FolderPool:
                 for process in self._processes.values():
                     process.tasks.close(), process.results.close()
                 os.close(tasks), os.close(results)
-                self._work(number, slot, parent, os.fdopen(task_end, "rb"), os.fdopen(result_end, "wb", 0))
+                self._work(number, slot, parent, os.fdopen(task_end, "rb", 0), os.fdopen(result_end, "wb", 0))
             finally:
                 os._exit(1)
         os.close(task_end), os.close(result_end)
-        self._processes[slot] = _Process(pid, os.fdopen(tasks, "wb", 0), os.fdopen(results, "rb"))
+        self._processes[slot] = _Process(pid, os.fdopen(tasks, "wb", 0), os.fdopen(results, "rb", 0))
 
     def _work(self, number: int, slot: int, parent: int, tasks: BinaryIO, results: BinaryIO) -> None:
         """In the child, until the parent is gone or closes the pipe."""
@@ -125,7 +136,7 @@ class FolderPool:
         gc.freeze()  # what was imported is not looked through again: a twentieth of the time
         do = None
         while (chunk := _receive(tasks)) is not None:
-            code, done = "", []
+            code, done, values = "", [], 0
             try:
                 do = do or self._make_worker(number)
                 for position, name in enumerate(chunk):
@@ -134,6 +145,10 @@ class FolderPool:
                     self._positions[slot] = position
                     signal.setitimer(signal.ITIMER_PROF, _FILE_SECONDS)  # a file that takes longer ends the process
                     done.append(tuple(do(name)))
+                    values += sum([len(value) for value in done[-1] if type(value) is tuple])
+                    if values > _MOST_VALUES and position < len(chunk) - 1:
+                        _send(results, (code, done))
+                        done, values = [], 0
             except DicomAssetsError as error:
                 code = error.code
             except OSError as error:
@@ -161,9 +176,19 @@ def _send(pipe: BinaryIO, message: object) -> None:
 
 
 def _receive(pipe: BinaryIO) -> object | None:
-    """The next message, or None where the other end is gone, in the middle of a message too."""
-    length = pipe.read(_LENGTH_BYTES)
-    if len(length) < _LENGTH_BYTES:
-        return None
-    content = pipe.read(int.from_bytes(length, "big"))
-    return marshal.loads(content) if len(content) == int.from_bytes(length, "big") else None
+    """The next message, or None where the other end is gone, in the middle of a message too. pipe: without a buffer, in
+    which the beginning of another message would escape the poll."""
+    length = _read(pipe, _LENGTH_BYTES)
+    content = length and _read(pipe, int.from_bytes(length, "big"))
+    return marshal.loads(content) if content else None
+
+
+def _read(pipe: BinaryIO, size: int) -> bytearray | None:
+    content = bytearray(size)
+    rest = memoryview(content)
+    while rest:
+        count = pipe.readinto(rest)
+        if not count:
+            return None
+        rest = rest[count:]
+    return content

@@ -4,7 +4,7 @@ Nothing here may end the process for the sake of one file: what cannot be done i
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..deid.deidentify import Deidentifier, notes_of
 from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
+from ..deid.values import is_uid
 from ..errors import BadInput, DicomAssetsError, from_os_error
 from ..pixels.triage import triage
 from ..quiet import describe_bug
@@ -21,14 +22,17 @@ from ..storage.zones import RELEASED_FILE
 NOT_DICOM = "NOT_DICOM"
 #: Address of "DICM" behind the preamble, PS3.10 7.1
 _PREAMBLE = 128
+#: Pairs of UIDs that are kept to know them again, and as many in sets
+_MOST_PAIRS = 20_000
 _PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,63}){3}\.dcm", re.ASCII)
 
 
 class Row(NamedTuple):
-    """What became of one file. reason: a code where there is no output. temp: the output's path until it has its
-    name. place: its final name below the target. patient_id: as in the original. study, sop: the new UIDs, known also
-    of most files that are kept back. uids: (old, new) pairs that this worker has not told before.
-    detail: the place of a bug."""
+    """What became of one file. reason: a code where there is no output. temp: the output's path among the unfinished
+    until it has its name. place: its final name below the target. patient_id, study, sop: as in the original, known
+    also of most files that are kept back; where a UID is none, what stands for it. detail: the place of a bug.
+    uids: (old, new) pairs that this worker has not told before, but for the SOP Instance UID; shared: those that it
+    has, the same object for the same pairs."""
 
     name: bytes
     reason: str = ""
@@ -41,13 +45,19 @@ class Row(NamedTuple):
     sop: str = ""
     tags: str = ""
     uid_tags: str = ""
-    uids: tuple[tuple[str, str], ...] = ()
     detail: str = ""
+    uids: tuple[tuple[str, str], ...] = ()
+    shared: tuple[tuple[str, str], ...] = ()
 
 
 def is_place(path: str) -> bool:
     """patient/study/series/instance.dcm, and nothing that leads elsewhere."""
     return _PLACE.fullmatch(path) is not None
+
+
+def instance_of(place: str) -> str:
+    """The new SOP Instance UID."""
+    return place[place.rfind("/") + 1 : -len(".dcm")]
 
 
 class FolderWorker:
@@ -57,11 +67,13 @@ class FolderWorker:
     system of the target."""
 
     def __init__(self, root: int, unfinished: str, profile: Profile, key: PseudonymKey) -> None:
-        self._root, self._unfinished = root, unfinished
+        self._root, self._unfinished, self._name = root, unfinished, unfinished.rpartition("/")[2]
         self._profile, self._key = profile, key
         self._engine = Deidentifier(profile, key)
         self._written = 0
         self._told: set[tuple[str, str]] = set()
+        self._sets: dict[tuple, tuple] = {}
+        self._pairs_kept = 0
         self._joined: dict[tuple[str, ...], str] = {}
 
     def file(self, name: bytes) -> Row:
@@ -101,24 +113,36 @@ class FolderWorker:
         place = f"{result.patient}/{result.study_instance_uid}/{result.series_instance_uid}/{instance}.dcm"
         if not is_place(place):
             raise BadInput("UID_MISSING")
+        notes = result.notes
+        sop = self._known(notes.sop_instance_uid) or instance
+        uids = tuple([pair for pair in result.uids if pair[1] != instance or pair[0] != sop])
+        if len(uids) == len(result.uids):  # it was replaced under a name of its own, or not at all
+            sop = instance
         row = Row(
             name,
-            reason="" if self._profile.pixels == "unexamined" else triage(result.notes),
+            reason="" if self._profile.pixels == "unexamined" else triage(notes),
             place=place,
             bytes=source.size,
-            patient_id=_encodable(result.notes.patient_id),
+            patient_id=_encodable(notes.patient_id),
             patient=result.patient,
-            study=result.study_instance_uid,
-            sop=instance,
+            study=self._known(notes.study_instance_uid) or result.study_instance_uid,
+            sop=sop,
         )
         if row.reason:
             return row
+        told = self._told
+        shared = tuple([pair for pair in uids if pair in told])
         return row._replace(
             temp=self._write(source, result.parts),
             tags=self._one_text(result.tags),
             uid_tags=self._one_text(result.uid_tags),
-            uids=self._not_yet_told(result.uids),
+            uids=self._not_yet_told(uids) if len(shared) < len(uids) else (),
+            shared=self._one_set(shared),
         )
+
+    def _known(self, uid: str) -> str:
+        """The UID; where it is none, the one that stands for it."""
+        return uid if not uid or is_uid(uid) else self._key.uid(uid, self._profile.uid_root)
 
     def _kept_back(self, name: bytes, source: FileSource, reason: str) -> Row:
         """With what can be told of the file, since others may share its UIDs."""
@@ -130,15 +154,15 @@ class FolderWorker:
             return row if is_part10 else row._replace(reason=NOT_DICOM)
         if not is_part10 and not notes.sop_class_uid:
             return row._replace(reason=NOT_DICOM)
-        new_uid = self._key.uid if self._profile.groups["regenerate_uids"] else str
         return row._replace(
             patient_id=_encodable(notes.patient_id),
-            study=notes.study_instance_uid and new_uid(notes.study_instance_uid),
-            sop=notes.sop_instance_uid and new_uid(notes.sop_instance_uid),
+            study=self._known(notes.study_instance_uid),
+            sop=self._known(notes.sop_instance_uid),
         )
 
     def _write(self, source: FileSource, parts: Sequence[bytes | range]) -> str:
-        """The path of a new file that holds the parts. Raises as write_parts, and leaves no file then."""
+        """The name among the unfinished of a new file that holds the parts. Raises as write_parts, and leaves no file
+        then."""
         self._written += 1
         path = f"{self._unfinished}/{self._written}"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, RELEASED_FILE)
@@ -150,7 +174,7 @@ class FolderWorker:
             raise
         finally:
             os.close(handle)
-        return path
+        return f"{self._name}/{self._written}"
 
     def _one_text(self, names: tuple[str, ...]) -> str:
         """`A; B; C`, the same object for the same names: instances of a series share it on their way."""
@@ -158,12 +182,23 @@ class FolderWorker:
             self._joined.clear()
         return self._joined.setdefault(names, "; ".join(names))
 
-    def _not_yet_told(self, uids: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        if len(self._told) > 100_000:
+    def _not_yet_told(self, uids: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        new = tuple([pair for pair in uids if pair not in self._told])
+        if len(self._told) > _MOST_PAIRS:
             self._told.clear()
-        new = tuple(pair for pair in uids if pair not in self._told)
         self._told.update(new)
         return new
+
+    def _one_set(self, uids: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """As _one_text, of pairs of UIDs."""
+        known = self._sets.get(uids)
+        if known is None:
+            self._pairs_kept += len(uids)
+            if self._pairs_kept > _MOST_PAIRS:
+                self._sets.clear()
+                self._pairs_kept = len(uids)
+            known = self._sets[uids] = uids
+        return known
 
 
 def _encodable(text: str) -> str:

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from pydicom import dcmread
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import DicomDictionary, tag_for_keyword
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import UID
 
@@ -35,11 +35,18 @@ DIRECT_TAGS = STANDARD_TAGS - frozenset(
     for keyword in STANDARD_KEYWORDS
     if keyword.endswith(("Date", "Time")) or keyword in ("PatientSex", "PatientAge", "PatientWeight", "EthnicGroup")
 )
+#: Names of persons: no profile that is shipped keeps one, whatever its options.
+NAME_TAGS = frozenset(tag for tag, (vr, *_) in DicomDictionary.items() if vr == "PN")
 _DUMMIES = re.compile(
     r"(anon(ymous|ymized)?|unknown|removed|dummy|none|no ?name|other|o|x+|0*y?|0*1?9?0*10?1|19000101\d*|00010101\d*)",
     re.IGNORECASE,
 )
-_IDENTITY_REMOVED = 0x00120062
+IDENTITY_REMOVED = 0x00120062
+#: Length, version, class and instance, transfer syntax, implementation (PS3.10 7.1)
+_NEEDED_META = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+_OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
+#: Description, label, comments
+_TEXTS_OF_OVERLAYS = frozenset({0x0022, 0x1500, 0x4000})
 
 
 def read_file(encoded: bytes) -> FileDataset | None:
@@ -108,6 +115,27 @@ def meta_out_of_step(pieces: list[Piece]) -> Iterator[Problem]:
             yield "UID_INCONSISTENT", f"file meta (0002,{copy & 0xFFFF:04X})"
 
 
+def needless_meta(pieces: Iterable[Piece]) -> Iterator[Problem]:
+    """AE titles, addresses and private information in the file meta: who sent the file to whom."""
+    for piece in pieces:
+        if piece.zone == "file meta" and piece.tag not in _NEEDED_META and not is_dummy(_plain(piece.value)):
+            yield "STANDARD_TAG_NOT_CLEANED", piece.place
+
+
+def drawn_overlays(pieces: list[Piece]) -> Iterator[Problem]:
+    """Overlays that are no regions of interest (type R) may show a name; their texts may say one."""
+    overlays = [piece for piece in pieces if piece.tag >> 24 == 0x60 and piece.value.strip(b"\0 ")]
+    regions = {
+        (piece.path, piece.tag >> 16)
+        for piece in overlays
+        if piece.tag & 0xFFFF == _OVERLAY_TYPE and piece.value.strip(b"\0 ") == b"R"
+    }
+    for piece in overlays:
+        number, is_region = piece.tag & 0xFFFF, (piece.path, piece.tag >> 16) in regions
+        if number in _TEXTS_OF_OVERLAYS or (number in (_OVERLAY_TYPE, _OVERLAY_DATA) and not is_region):
+            yield "OVERLAY_LEFT", piece.place
+
+
 def unparsed(pieces: Iterable[Piece]) -> Iterator[Problem]:
     """Bytes that belong to no element."""
     for piece in pieces:
@@ -117,14 +145,14 @@ def unparsed(pieces: Iterable[Piece]) -> Iterator[Problem]:
 
 def identity_flag(pieces: list[Piece], kept_tags: frozenset[int]) -> Iterator[Problem]:
     """PatientIdentityRemoved must be YES; NO is right only where the profile keeps the patient's name or ID."""
-    flag = value_at_top(pieces, _IDENTITY_REMOVED)
+    flag = value_at_top(pieces, IDENTITY_REMOVED)
     if flag != "YES" and not (flag == "NO" and kept_tags & _NAMING_TAGS):
         yield "IDENTITY_FLAG_WRONG", "(0012,0062)"
 
 
 def standard_tags_kept(original: Iterable[Piece], output: list[Piece], kept_tags: frozenset[int]) -> Iterator[Problem]:
     """Standard tags, at any depth, that still have a value of the original's, and not by the profile's will."""
-    kept = kept_tags - _NAMING_TAGS if value_at_top(output, _IDENTITY_REMOVED) == "YES" else kept_tags
+    kept = kept_tags - _NAMING_TAGS if value_at_top(output, IDENTITY_REMOVED) == "YES" else kept_tags
     before: dict[int, set[bytes]] = {}
     for piece in original:
         if piece.tag in STANDARD_TAGS and not piece.zone:

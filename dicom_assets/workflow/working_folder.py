@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +23,8 @@ _LOCK_SECONDS = 30
 def working_folder(parent: Path, mode: int) -> Iterator[Path]:
     """An empty private folder in parent, which this process alone has; gone afterwards.
 
-    Raises Refused("FOLDER_BUSY") where another process has it for longer than a killed run's processes take to end."""
+    Raises Refused("FOLDER_BUSY") where another process has it for longer than a killed run's processes take to end, and
+    Refused("PLACE_TAKEN") where a link, or anything but a folder, stands in its place."""
     make_folder(parent, mode)
     folder = parent / UNFINISHED
     lock = _lock(folder)
@@ -45,6 +47,8 @@ def _lock(folder: Path) -> int:
         with suppress(FileExistsError):
             folder.mkdir(RESTRICTED_FOLDER)
         with suppress(FileNotFoundError):
+            if not stat.S_ISDIR(folder.lstat().st_mode):
+                raise Refused("PLACE_TAKEN")
             lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,7 @@
 """A folder in, a folder out: what is in OUT has its row, whatever the files are called and whenever it is killed."""
 
 import csv
+import errno
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import resource
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -26,6 +28,7 @@ from dicom_assets.workflow import folder as folder_module
 from dicom_assets.workflow import working_folder
 from dicom_assets.workflow.folder import FolderResult, check_places, deidentify_folder
 from dicom_assets.workflow.folder_journal import shown
+from dicom_assets.workflow.folder_places import Places
 from tests.support.hand_deidentified import as_bytes, planted
 
 KEY = PseudonymKey(bytes(range(32)))
@@ -38,8 +41,17 @@ def no_progress(_what: str, _total: int) -> Iterator[Callable[[int], None]]:
     yield lambda done: None
 
 
-def run(source: Path, target: Path, mapping: Path | None, workers: int = 1, key: PseudonymKey = KEY) -> FolderResult:
-    return deidentify_folder(source, target, load_profile("basic"), key, mapping, workers, no_progress)
+def run(
+    source: Path, target: Path, mapping: Path | None, workers: int = 1, key: PseudonymKey = KEY, profile: str = "basic"
+) -> FolderResult:
+    return deidentify_folder(source, target, load_profile(profile), key, mapping, workers, no_progress)
+
+
+def profile_file(folder: Path, **settings: str) -> str:
+    """Path of a profile like basic, but for the settings."""
+    path = folder / "own.toml"
+    path.write_text('base = "basic"\n' + "".join(f"{name} = {value}\n" for name, value in settings.items()))
+    return str(path)
 
 
 def put(folder: Path, files: dict[str, bytes]) -> Path:
@@ -253,9 +265,9 @@ def test_running_again_changes_nothing_and_a_second_folder_is_added(tmp_path: Pa
 def test_what_is_quarantined_now_is_withdrawn(tmp_path: Path, out: tuple[Path, Path]) -> None:
     source = put(tmp_path / "in", studies(6))
     run(source, *out)
-    put(source, {"study1/0.dcm": b"overwritten"})
+    put(source, {"study1/0.dcm": (source / "study1/0.dcm").read_bytes()[:-600]})
     run(source, *out)
-    assert reasons(out[1]) == {"study1/0.dcm": "NOT_DICOM"}
+    assert reasons(out[1]) == {"study1/0.dcm": "PIXEL_DATA_TRUNCATED"}
     assert set(outputs(out[0])) == places(out[1])
     assert len({place.split("/")[0] for place in places(out[1])}) == len(list(out[0].iterdir())) == 1
 
@@ -285,8 +297,237 @@ def test_a_mapping_that_was_edited_is_refused(tmp_path: Path, out: tuple[Path, P
     run(put(tmp_path / "in", studies(1)), *out)
     table = out[1] / "mapping.csv"
     table.write_text(table.read_text().replace(next(iter(places(out[1]))), "../../elsewhere.dcm"))
-    with pytest.raises(BadInput, match="MAPPING_UNREADABLE"):
+    with pytest.raises(BadInput, match="MAPPING_UNREADABLE") as caught:
         run(tmp_path / "in", *out)
+    assert caught.value.__notes__ == ["look at: mapping.csv"]
+
+
+def changed(number: int, **values: str) -> bytes:
+    """Another file with the SOPInstanceUID of planted(number)."""
+    dataset = planted(number)
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    return as_bytes(dataset)
+
+
+def test_files_of_one_name_from_two_folders_are_both_kept(tmp_path: Path, out: tuple[Path, Path]) -> None:
+    first = put(tmp_path / "in1", {"IM1": as_bytes(planted(1, patient_id="A1"))})
+    second = put(tmp_path / "in2", {"IM1": as_bytes(planted(2, patient_id="B2", study=2))})
+    run(first, *out)
+    run(second, *out)
+    mapped = rows(out[1], "mapping.csv")
+    assert {(row["Original Filename"], row["Original Patient ID"]) for row in mapped} == {("IM1", "A1"), ("IM1", "B2")}
+    assert set(outputs(out[0])) == places(out[1])
+    state = end_state(*out)
+    run(first, *out)
+    assert end_state(*out) == state
+
+
+@pytest.mark.parametrize("content", [as_bytes(planted(9, study=9)), b"no image", b""])
+def test_what_came_in_the_place_of_a_file_does_not_take_its_output_away(
+    tmp_path: Path, out: tuple[Path, Path], content: bytes
+) -> None:
+    source = put(tmp_path / "in", {"IM1": as_bytes(planted(1))})
+    run(source, *out)
+    before = outputs(out[0])
+    run(put(source, {"IM1": content}), *out)
+    assert before.items() <= outputs(out[0]).items()
+    assert set(outputs(out[0])) == places(out[1])
+
+
+@pytest.mark.parametrize("settings", [{"uid_root": '"1.2.826.0.1.99"'}, {"groups": "{regenerate_uids = false}"}])
+def test_another_profile_makes_all_anew_whichever_uids_it_makes(
+    tmp_path: Path, out: tuple[Path, Path], settings: dict[str, str]
+) -> None:
+    source, own = put(tmp_path / "in", studies(6)), profile_file(tmp_path, **settings)
+    for profile in ("basic", own, "basic"):
+        run(source, *out, profile=profile)
+        fresh = tmp_path / f"out {len(list(tmp_path.iterdir()))}", tmp_path / f"map {len(list(tmp_path.iterdir()))}"
+        run(source, *fresh, profile=profile)
+        assert end_state(*out) == end_state(*fresh)
+    run(source, *out, key=PseudonymKey(bytes(32)))
+    assert len(outputs(out[0])) == 6
+
+
+def test_an_instance_that_is_out_does_not_go_out_under_another_uid(tmp_path: Path, out: tuple[Path, Path]) -> None:
+    run(put(tmp_path / "in1", studies(1)), *out)
+    state = end_state(*out)
+    put(tmp_path / "in2", {"copy.dcm": studies(1)["study0/0.dcm"]})
+    kept = profile_file(tmp_path, groups="{regenerate_uids = false}")
+    for other in ({"key": PseudonymKey(bytes(32))}, {"profile": kept}):
+        with pytest.raises(DicomAssetsError, match="KEY_FILE_NOT_THE_SAME"):
+            run(tmp_path / "in2", *out, **other)
+        assert end_state(*out) == state
+
+
+@pytest.mark.parametrize("profile", ["basic", "own"])
+def test_a_damaged_file_counts_beside_others_whatever_the_root_of_uids(
+    tmp_path: Path, out: tuple[Path, Path], profile: str
+) -> None:
+    own = profile_file(tmp_path, uid_root='"1.2.826.0.1.99"')
+    files = {
+        "good.dcm": as_bytes(planted(1)),
+        "cut.dcm": as_bytes(planted(1))[:-600],
+        "whose.dcm": as_bytes(planted(2, study=2)),
+        "other.dcm": as_bytes(planted(3, study=2, patient_id="B2"))[:-600],
+    }
+    run(put(tmp_path / "in", files), *out, profile=own if profile == "own" else profile)
+    cut = "PIXEL_DATA_TRUNCATED"
+    assert reasons(out[1]) == {
+        "good.dcm": "DUPLICATE_SOP_INSTANCE", "cut.dcm": cut, "whose.dcm": "TWO_PATIENTS_IN_STUDY", "other.dcm": cut
+    }  # fmt: skip
+
+
+DISPUTES = {
+    "DUPLICATE_SOP_INSTANCE": (as_bytes(planted(1)), changed(1, KVP="99")),
+    "TWO_PATIENTS_IN_STUDY": (as_bytes(planted(1)), as_bytes(planted(2, patient_id="B2"))),
+}
+
+
+@pytest.mark.parametrize("reason", DISPUTES)
+def test_files_that_dispute_each_other_stay_back_until_one_is_gone(
+    tmp_path: Path, out: tuple[Path, Path], reason: str
+) -> None:
+    one, other = DISPUTES[reason]
+    first, second = put(tmp_path / "in1", {"x1": one}), put(tmp_path / "in2", {"x2": other, "y": as_bytes(planted(7))})
+    if reason == "TWO_PATIENTS_IN_STUDY":
+        (second / "y").unlink()
+    assert run(first, *out).deidentified == 1
+    for source in (second, first, second, first, first):
+        run(source, *out)
+        assert reasons(out[1]) == {"x1": reason, "x2": reason}
+        assert set(outputs(out[0])) == places(out[1])
+        assert stat.S_IMODE((out[1] / "disputed.csv").stat().st_mode) == 0o600
+    (second / "x2").unlink()
+    run(second, *out)
+    assert run(first, *out).deidentified == 1
+    assert reasons(out[1]) == {"x2": reason}
+    assert not (out[1] / "disputed.csv").exists()
+
+
+def test_one_of_two_that_differ_is_taken_away_and_the_same_command_run_again(
+    tmp_path: Path, out: tuple[Path, Path]
+) -> None:
+    source = put(tmp_path / "in", {"x1": as_bytes(planted(1)), "x2": changed(1, KVP="99")})
+    assert run(source, *out).quarantined == 2
+    (source / "x2").unlink()
+    assert run(source, *out).deidentified == 1
+
+
+def test_a_row_taken_out_of_the_quarantine_disputes_nothing(tmp_path: Path, out: tuple[Path, Path]) -> None:
+    run(put(tmp_path / "in1", {"x1": as_bytes(planted(1))}), *out)
+    run(put(tmp_path / "in2", {"x2": changed(1, KVP="99")}), *out)
+    table = out[1] / "quarantine.csv"
+    table.write_text("".join(line for line in table.read_text().splitlines(True) if not line.startswith("x2,")))
+    assert run(tmp_path / "in1", *out).deidentified == 1
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_killed_while_the_tables_get_their_names_it_ends_as_undisturbed(
+    tmp_path: Path, out: tuple[Path, Path], number: int
+) -> None:
+    run(put(tmp_path / "in1", {"x1": as_bytes(planted(1)), "y": as_bytes(planted(2))}), *out)
+    undisturbed = tmp_path / "out2", tmp_path / "map2"
+    shutil.copytree(out[0], undisturbed[0]), shutil.copytree(out[1], undisturbed[1])
+    second = put(tmp_path / "in2", {"x2": changed(1, KVP="99")})
+    run(second, *undisturbed)
+    killed(kill_at_call(Path, "replace", number), second, *out)
+    run(second, *out)
+    assert end_state(*out) == end_state(*undisturbed)
+
+
+def test_without_a_mapping_another_file_of_one_uid_is_quarantined_and_the_output_withdrawn(tmp_path: Path) -> None:
+    out, first = tmp_path / "out", put(tmp_path / "in1", {"x1": as_bytes(planted(1)), "y": as_bytes(planted(2))})
+    run(first, out, None)
+    state = outputs(out)
+    result = run(put(tmp_path / "in2", {"x2": changed(1, KVP="99")}), out, None)
+    assert result.reasons == {"DUPLICATE_SOP_INSTANCE": 1}
+    assert len(outputs(out)) == 1 and outputs(out).items() <= state.items()
+    run(first, out, None)
+    run(first, out, None)
+    assert outputs(out) == state
+
+
+def test_without_a_mapping_another_profile_replaces_its_outputs(tmp_path: Path) -> None:
+    out, source = tmp_path / "out", put(tmp_path / "in", studies(3))
+    run(source, out, None)
+    assert run(source, out, None, profile="research").deidentified == 3
+    run(source, tmp_path / "fresh", None, profile="research")
+    assert outputs(out) == outputs(tmp_path / "fresh")
+
+
+def test_only_the_uids_of_what_went_out_are_told(tmp_path: Path, out: tuple[Path, Path]) -> None:
+    referring = planted(1, study=3)
+    referring.ReferencedImageSequence[0].ReferencedSOPInstanceUID = "1.2.276.0.99999.8.8"
+    other = planted(1, study=3)
+    files = {"x1": referring, "x2": other, "y": planted(2, study=3), "z": planted(1)}
+    run(put(tmp_path / "in", {name: as_bytes(dataset) for name, dataset in files.items()}), *out)
+    assert set(reasons(out[1])) == {"x1", "x2"}
+    run(put(tmp_path / "only", {name: as_bytes(files[name]) for name in "yz"}), tmp_path / "o", tmp_path / "m")
+    assert uid_pairs(out[1]) == uid_pairs(tmp_path / "m")
+
+
+def test_a_link_in_the_place_of_a_folder_of_ours_is_refused(tmp_path: Path, out: tuple[Path, Path]) -> None:
+    source, victim = put(tmp_path / "in", studies(1)), put(tmp_path / "victim", {"file": b"1", "sub/file": b"2"})
+    for parent in out:
+        parent.mkdir()
+        (parent / ".unfinished").symlink_to(victim)
+        with pytest.raises(DicomAssetsError, match="PLACE_TAKEN"):
+            run(source, *out)
+        (parent / ".unfinished").unlink()
+    run(source, *out)
+    place = next(iter(places(out[1])))
+    for folder in Path(place).parents[:3]:
+        shutil.move(out[0] / folder, tmp_path / "moved")
+        (out[0] / folder).symlink_to(tmp_path / "moved")
+        with pytest.raises(DicomAssetsError, match="PLACE_TAKEN"):
+            run(source, *out)
+        (source / "study0/0.dcm").write_bytes(studies(1)["study0/0.dcm"][:-600])
+        with pytest.raises(DicomAssetsError, match="PLACE_TAKEN"):
+            run(source, *out)
+        put(source, studies(1))
+        (out[0] / folder).unlink()
+        shutil.move(tmp_path / "moved", out[0] / folder)
+    assert outputs(victim) == {"file": b"1", "sub/file": b"2"}
+    assert set(outputs(out[0])) == places(out[1])
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 5])
+def test_where_no_folder_can_be_made_nothing_changes(
+    tmp_path: Path, out: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    source = put(tmp_path / "in", studies(1))
+    run(source, *out)
+    state = end_state(*out)
+    put(source, studies(11))
+    real, calls = os.mkdir, []
+
+    def no_inodes(path: str, mode: int = 0o777, **more: object) -> None:
+        if str(path).startswith(f"{out[0]}/P"):
+            calls.append(path)
+            if len(calls) > fails_at:
+                raise OSError(errno.ENOSPC, "")
+        real(path, mode, **more)
+
+    monkeypatch.setattr(os, "mkdir", no_inodes)
+    with pytest.raises(DicomAssetsError, match="DISK_FULL"):
+        run(source, *out)
+    assert end_state(*out) == state
+    assert len(list(out[0].iterdir())) == 1
+
+
+def test_a_path_that_is_not_utf8_is_a_path(tmp_path: Path) -> None:
+    places = [Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)) for name in (b"in\xff", b"out\xff", b"map\xff")]
+    assert run(put(places[0], studies(2)), *places[1:]).deidentified == 2
+    assert run(*places).deidentified == 2
+    assert len(rows(places[2], "mapping.csv")) == len(outputs(places[1])) == 2
+
+
+def test_what_is_neither_file_nor_folder_is_no_input(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path / "pipe", Path("/dev/null"), tmp_path / "absent"):
+        with pytest.raises(BadInput, match="INPUT_MISSING"):
+            check_places(source, tmp_path / "out", None, tmp_path / "key")
 
 
 @pytest.mark.parametrize(
@@ -335,7 +576,7 @@ def kill_at_call(owner: object, name: str, number: int) -> Callable[[], None]:
     [
         (folder_module, "_commit", 1), (folder_module, "_sync", 1), (Path, "replace", 1), (Path, "replace", 3),
         (os, "rename", 1), (os, "rename", 2), (os, "rename", 7), (folder_module, "_sync", 2),
-        (folder_module, "_remove", 1), (shutil, "rmtree", 1),
+        (Places, "remove", 1), (shutil, "rmtree", 1),
     ],
 )  # fmt: skip
 def test_killed_anywhere_and_run_again_it_ends_as_undisturbed(
@@ -343,7 +584,8 @@ def test_killed_anywhere_and_run_again_it_ends_as_undisturbed(
 ) -> None:
     source = put(tmp_path / "in", studies(12))
     run(source, *out)  # an earlier run, so that there is something to withdraw
-    put(source, {"study0/0.dcm": b"overwritten", "study5/0.dcm": as_bytes(planted(1, patient_id="88", study=88))})
+    cut = (source / "study0/0.dcm").read_bytes()[:-600]
+    put(source, {"study0/0.dcm": cut, "study5/0.dcm": as_bytes(planted(1, patient_id="88", study=88))})
     undisturbed = tmp_path / "out2", tmp_path / "map2"
     shutil.copytree(out[0], undisturbed[0]), shutil.copytree(out[1], undisturbed[1])
     run(source, *undisturbed)
@@ -409,6 +651,11 @@ def test_the_command_says_the_sums_and_its_exit_code(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert (said["read"], said["deidentified"], said["not_dicom"], said["profile"]) == (4, 3, 1, "basic")
     assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+    closed = subprocess.run(
+        [*COMMAND, "in", "out2", "--key-file", "key", "--json"],
+        preexec_fn=lambda: os.close(2), stdout=subprocess.PIPE, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
+    assert (closed.returncode, json.loads(closed.stdout)["read"]) == (0, 4)
     (tmp_path / "in" / "empty").touch()
     assert command("in", "out", "--key-file", "key").returncode == 3
     for wrong in (

@@ -81,6 +81,22 @@ def test_an_error_of_the_machine_stops_all_and_no_process_stays() -> None:
             os.kill(pid, 0)
 
 
+@pytest.mark.parametrize("deadly", [(), (b"5",), (b"3", b"9", b"40")])
+def test_large_results_are_sent_before_the_chunk_is_done(
+    monkeypatch: pytest.MonkeyPatch, deadly: tuple[bytes, ...]
+) -> None:
+    monkeypatch.setattr(folder_pool, "_MOST_VALUES", 100)
+    do, sizes, done, died = dies_of(*deadly), [], [], []
+    with FolderPool(2, lambda _number: lambda name: (*do(name), ("1.2.3",) * 60)) as pool:
+        for results, dead in pool.map(CHUNKS):
+            sizes.append(len(results))
+            done += [name for name, _uids in results]
+            died += dead
+    assert max(sizes) == 2
+    assert sorted([*done, *died], key=int) == NAMES
+    assert sorted(died, key=int) == list(deadly)
+
+
 def test_large_names_and_results_do_not_block() -> None:
     chunks = [[b"x" * 4000] * 40] * 6
     with FolderPool(2, lambda _number: lambda name: (name * 10,)) as pool:
