@@ -27,12 +27,15 @@ def text_beside_pixels(data: bytes, position: int, end: int) -> bytes:
     line feed between; each once."""
     fragments = list(_fragments(memoryview(data), position, end))
     stream = b"".join(fragments)
-    if len(stream) <= _SMALL:
+    first = len(fragments[0]) if fragments else 0
+    head = stream[first : first + _STRAY]
+    is_coded = _JPEG_START in head or any(sign in head for sign in _J2K_STARTS)  # not as in RLE, where values stand
+    if is_coded and len(stream) <= _SMALL:
         found = dict.fromkeys(_rows(stream, _SHORT_ROW))
     else:
         found = dict.fromkeys(_rows(stream, _LONG_ROW))
         found |= dict.fromkeys(row for fragment in fragments for row in _rows(bytes(fragment[-_TAIL:]), _SHORT_ROW))
-    found |= dict.fromkeys(_segments(stream, len(fragments[0]) if fragments else 0))
+    found |= dict.fromkeys(_segments(stream, first))
     return b"\n".join(found)
 
 

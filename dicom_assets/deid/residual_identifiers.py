@@ -36,6 +36,8 @@ _COUNTER = 2  # digits: an ID of so few is equal to counters by chance
 _LONG_WORD = 7  # characters: found inside other words too
 _UID_ALONE = re.compile(rb"[0-9]+(\.[0-9]+){5,}[\0 ]?")
 _EMAIL = re.compile(rb"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+")
+#: Pixel Data, Float and Double Float Pixel Data
+_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 
 def _tags(keywords: str) -> frozenset[int]:
@@ -165,6 +167,8 @@ def _add_dataset(found: Identifiers, dataset: Dataset, seen: set[tuple[int, byte
     """seen: elements that are done, as they were encoded."""
     charset = str(dataset.original_character_set)
     for tag in list(dataset.keys()):
+        if tag in _PIXELS:  # any address in there is made of pixels
+            continue
         raw = dataset.get_item(tag, keep_deferred=True)
         undecoded = b""
         if isinstance(raw, RawDataElement):
