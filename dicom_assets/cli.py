@@ -1,8 +1,9 @@
 """The command line `dicom-assets`: thin. It parses and calls; a command's module is imported when it is asked for."""
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -19,25 +20,36 @@ USAGE = {
     "FOLDERS_OVERLAP",
     "PROFILE_UNKNOWN",
 }
+Commands = argparse._SubParsersAction  #: what add_subparsers() gives
 EXIT_CODES = """exit codes: 0 all done; 1 failed; 2 usage; 3 done, but something was quarantined or is incomplete"""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(*names: str) -> argparse.ArgumentParser:
+    """names: of the commands that it has to understand; without any, all. Making one takes its time."""
     parser = argparse.ArgumentParser(
         prog="dicom-assets",
         description="Studies out of an archive and into research: retrieved, de-identified, mapped, proved, released.",
         epilog=EXIT_CODES + ". Settings come from the environment and .env; see .env.example.",
     )
-    command = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in names or _COMMANDS:
+        _COMMANDS[name](commands)
+    return parser
 
-    demo = command.add_parser("demo", help="run everything against an embedded archive of synthetic studies")
+
+def _demo(commands: Commands) -> None:
+    demo = commands.add_parser("demo", help="run everything against an embedded archive of synthetic studies")
     demo.add_argument("--root", type=Path, default=Path("data/demo"), help="folder for all of its data (%(default)s)")
     demo.set_defaults(run="batch.demo")
 
-    echo = command.add_parser("echo", help="test the connection to the archive (C-ECHO)")
+
+def _echo(commands: Commands) -> None:
+    echo = commands.add_parser("echo", help="test the connection to the archive (C-ECHO)")
     echo.set_defaults(run="archive.echo")
 
-    find = command.add_parser("find", help="list studies of the archive (C-FIND at STUDY level)")
+
+def _find(commands: Commands) -> None:
+    find = commands.add_parser("find", help="list studies of the archive (C-FIND at STUDY level)")
     find.add_argument("--from", dest="date_from", metavar="DATE", default="", help="first study date, YYYY-MM-DD")
     find.add_argument("--to", dest="date_to", metavar="DATE", default="", help="last study date, YYYY-MM-DD")
     find.add_argument("--modality", action="append", default=[], help="modality in study; may be repeated")
@@ -49,24 +61,32 @@ def build_parser() -> argparse.ArgumentParser:
     form.add_argument("--csv", action="store_true", help="CSV on stdout")
     find.set_defaults(run="archive.find")
 
-    plan = command.add_parser("plan", help="cohort file or date window -> batch requests; prints the batch keys")
+
+def _plan(commands: Commands) -> None:
+    plan = commands.add_parser("plan", help="cohort file or date window -> batch requests; prints the batch keys")
     plan.add_argument("cohort", nargs="?", type=Path, metavar="COHORT.csv", help="columns as in the README")
     plan.add_argument("--name", default="", help="a label kept inside the request (never in a key or path)")
     plan.add_argument("--from", dest="date_from", metavar="DATE", default="", help="first study date, YYYY-MM-DD")
     plan.add_argument("--to", dest="date_to", metavar="DATE", default="", help="last study date, YYYY-MM-DD")
     plan.set_defaults(run="archive.plan")
 
-    run = command.add_parser("run", help="materialize the five assets for one batch")
+
+def _run(commands: Commands) -> None:
+    run = commands.add_parser("run", help="materialize the five assets for one batch")
     run.add_argument("batch", metavar="BATCH", help="a key that plan printed")
     run.add_argument("--from", dest="start", metavar="ASSET", default="", help="begin with this asset")
     run.set_defaults(run="batch.run")
 
-    ledger = command.add_parser("ledger", help="one row a study: what was asked for and what became of it")
+
+def _ledger(commands: Commands) -> None:
+    ledger = commands.add_parser("ledger", help="one row a study: what was asked for and what became of it")
     ledger.add_argument("batch", metavar="BATCH")
     ledger.add_argument("--json", action="store_true", help="a JSON list on stdout")
     ledger.set_defaults(run="batch.ledger")
 
-    mapping = command.add_parser("mapping", help="read the protected mapping; each read is audited")
+
+def _mapping(commands: Commands) -> None:
+    mapping = commands.add_parser("mapping", help="read the protected mapping; each read is audited")
     mapping_command = mapping.add_subparsers(dest="mapping_command", required=True, metavar="COMMAND")
     export = mapping_command.add_parser("export", help="the six columns of the mapping as CSV")
     export.add_argument("batch", nargs="?", metavar="BATCH")
@@ -74,7 +94,9 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, metavar="F.csv")
     export.set_defaults(run="batch.mapping_export")
 
-    deidentify = command.add_parser(
+
+def _deidentify(commands: Commands) -> None:
+    deidentify = commands.add_parser(
         "deidentify",
         help="files or folders -> folder of de-identified files; no Dagster, no archive",
         description="De-identifies every DICOM file of IN into OUT/<patient>/<study>/<series>/<instance>.dcm. IN is "
@@ -108,13 +130,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     deidentify.set_defaults(run="deidentify.deidentify")
 
-    verify = command.add_parser("verify", help="the independent checks of validation_report on a folder")
+
+def _verify(commands: Commands) -> None:
+    verify = commands.add_parser("verify", help="the independent checks of validation_report on a folder")
     verify.add_argument("folder", type=Path, metavar="DIR")
     verify.add_argument("--mapping", type=Path, metavar="DIR", help="folder with mapping.csv, uids.csv, patients.csv")
     verify.add_argument("--json", action="store_true", help="one JSON object on stdout")
     verify.set_defaults(run="verify.verify")
 
-    profile = command.add_parser("profile", help="what a profile does to which element, and why")
+
+def _profile(commands: Commands) -> None:
+    profile = commands.add_parser("profile", help="what a profile does to which element, and why")
     profile_command = profile.add_subparsers(dest="profile_command", required=True, metavar="COMMAND")
     a_profile = "a shipped profile's name, or the path of a .toml file"
     show = profile_command.add_parser("show", help="every rule of a profile: tag, name, action, why")
@@ -128,7 +154,20 @@ def build_parser() -> argparse.ArgumentParser:
     shipped.set_defaults(run="profile.list_shipped")
     for one in (show, diff, shipped):
         one.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    return parser
+
+
+_COMMANDS: dict[str, Callable[[Commands], None]] = {
+    "demo": _demo,
+    "echo": _echo,
+    "find": _find,
+    "plan": _plan,
+    "run": _run,
+    "ledger": _ledger,
+    "mapping": _mapping,
+    "deidentify": _deidentify,
+    "verify": _verify,
+    "profile": _profile,
+}
 
 
 def _count(text: str) -> int:
@@ -138,9 +177,13 @@ def _count(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    if sys.stderr is None:  # closed by the caller; print() would take stdout instead
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process
     protect_process()
     hide_tracebacks()
-    options = build_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    asked = arguments[0] if arguments else ""
+    options = build_parser(*[asked] if asked in _COMMANDS else []).parse_args(arguments)
     try:
         module, _, function = options.run.partition(".")
         return getattr(import_module(f"{__package__}.commands.{module}"), function)(options)

@@ -78,3 +78,9 @@ def test_every_command_that_the_parser_names_is_there() -> None:
     for name in names:
         module, _, function = name.partition(".")
         assert callable(getattr(import_module(f"dicom_assets.commands.{module}"), function))
+
+
+def test_nothing_is_said_on_stdout_instead_of_a_closed_stderr() -> None:
+    command = [sys.executable, "-m", "dicom_assets.cli", "profile", "show", "nope"]
+    done = subprocess.run(["sh", "-c", '"$@" 2>&-', "sh", *command], capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
