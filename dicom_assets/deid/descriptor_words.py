@@ -15,7 +15,13 @@ from .lexicon import IN_CAPITALS, folded, lexicon
 #: Stands in a text for what was taken out of it; no text holds one.
 HOLE = "\0"
 
-_WORD = re.compile(r"[0-9]+(?:[.,][0-9]+)+|[^\W_]+")
+#: Letters of scripts that know no capitals (Hebrew to Tibetan, Chinese, Japanese, Korean): they may stand right before
+#: letters and digits of another word.
+_CASELESS = r"\u0590-\u0fff\u3000-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[0-9]+(?:[.,][0-9]+)+|[^\W_{_CASELESS}]+|(?:(?=[{_CASELESS}])[^\W_])+")
+_RUN_OF_TERMS = re.compile(f"[{_CASELESS}]+")
+_LETTER = re.compile(rf"[^\W\d_{_CASELESS}]")
+_LONGEST_TERM = 8  # letters
 _RUNS = re.compile(r"[0-9]+|[^\W0-9_]+")
 _CAMEL = re.compile(r"(?<=[^\W\dA-Z_])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\dA-Z_])")
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
@@ -25,10 +31,10 @@ _ROUND_SETTINGS = frozenset("bwl")  # b 2000, W 2000; b 1925 and w 1925 are birt
 _MEASURES = frozenset("ms mm cm hz khz kv kvp mas hu".split())
 _TITLES = frozenset(
     "dr dres prof professor doctor mr mrs ms miss herr hr frau fr mme mlle monsieur madame dott dottssa sig sigra "
-    "signor signora sr sra srta senor senora mevr dhr pd priv doz doc".split()
+    "signor signora sr sra srta senor senora mevr mw dhr pd priv doz doc hrn dra profssa ssa".split()
 )
 _AFTER_TITLES = frozenset(
-    "med rer nat dent habil univ hc phil van von der den de di da la le el zu ten ter bin ben".split()
+    "med rer nat dent habil univ hc phil van von der den de di da la le el zu ten ter bin ben ra".split()
 )
 _DONE = frozenset(
     "seen read performed dictated reported reviewed verified approved signed injected scanned interpreted referred "
@@ -36,8 +42,15 @@ _DONE = frozenset(
 )
 _PERSONS = frozenset(
     "tech technologist operator radiologist physician referring attending resident initials name patient pt op "
-    "untersucher befunder arzt mta mtra radiologe zuweiser medecin technicien medico tecnico".split()
+    "surgeon consultant fellow nurse doctor reader author reviewer observer signed verified approved ref cc attn "
+    "untersucher befunder arzt mta mtra radiologe zuweiser chirurg hausarzt nachname vorname familie pat medecin "
+    "technicien medico tecnico paziente nome".split()
 )
+#: Labels that something clinical may stand behind too: what the list of clinical words knows stays.
+_OTHER_LABELS = frozenset("op pt patient pat paziente ref cc attn".split())
+#: Letters behind a name; the first ones mean something else where no comma stands before them.
+_DEGREES = frozenset("MD DO RN MA BSc FRCR FRCP FRCS FACR FRANZCR MBBS MBChB PhD MSc RT".split())
+_CLEAR_DEGREES = frozenset("FRCR FRCP FRCS FACR FRANZCR MBBS MBChB PhD".split())
 _SHORT_WORDS_OF_PERSONS = frozenset("tech technologist operator initials".split())  # need no colon before initials
 _PLAIN_UNITS = str.maketrans("²³µμ", "23uu")
 _SIDES = frozenset("lr")
@@ -45,7 +58,7 @@ _FAMILY = frozenset("family familie famille familia famiglia".split())
 #: Titles that mean something else too: in capitals, modalities and high resolution; in small letters; in any letters.
 _MODALITIES = frozenset("MR DR PD MS SR HR FR".split())
 _SMALL_LETTERS = frozenset("mr ms sr hr fr miss doctor professor".split())
-_OTHER_WORDS = frozenset("pd doc sig priv".split())
+_OTHER_WORDS = frozenset("pd doc sig priv mw ssa".split())
 _UNITS = frozenset("ms hr fr".split())
 _NO_INITIALS = frozenset("lrmw")  # sides, `M. Crohn`, `W. ISOVUE`
 _BESIDE_INITIALS = " .,^_'’-"
@@ -86,8 +99,10 @@ def words_in(line: str, identity: Identity) -> Words:
     own = _drop_own_names(line, identity)
     _drop_after_titles(line)
     _drop_after_labels(line)
-    _drop_initials(line, own)
+    _drop_before_degrees(line)
+    _drop_initials(line, own, identity.parts)
     _drop_particles(line)
+    _drop_glued_numbers(line)
     return line
 
 
@@ -116,10 +131,22 @@ def _by_itself(word: str) -> bool:
 def _is_known(fold: str) -> bool:
     """Also the plural of what is clinical; single letters are judged by their neighbours."""
     known = lexicon()
+    if _RUN_OF_TERMS.match(fold):
+        return _is_made_of_terms(fold)
     if len(fold) == 1:
-        return fold.isascii()
+        return fold.isascii() or fold in known.words
     one = fold[:-1] if fold[-1] == "s" and len(fold) > 4 else ""
     return fold in known.words or (one in known.words and one not in known.names)
+
+
+def _is_made_of_terms(run: str) -> bool:
+    """run: letters that have no spaces between words; from its first to its last letter known words."""
+    known = lexicon().words
+    ends = {0}
+    for start in range(len(run)):
+        if start in ends:
+            ends.update(end for end in range(start + 1, start + 1 + _LONGEST_TERM) if run[start:end] in known)
+    return len(run) in ends
 
 
 def _is_plain(fold: str) -> bool:
@@ -186,7 +213,12 @@ def _drop_own_names(line: Words, identity: Identity) -> set[int]:
     for at, word in enumerate(line.words):
         runs = [run for run in _RUNS.findall(word) if not run.isdigit()]
         pieces = [fold for run in runs for fold in _pieces(run)]
-        if found := parts.intersection([*map(folded, runs), *pieces]):
+        folds = [*map(folded, runs), *pieces]
+        if word.istitle() and any(
+            fold[-1] == "s" and fold[:-1] in parts and not is_ordinary(fold[:-1]) for fold in folds
+        ):
+            own.add(at)  # `Chills Knie`
+        if found := parts.intersection(folds):
             is_joined = sum(piece in parts for piece in pieces) > 1 or not identity.initials.isdisjoint(
                 (part, piece) for part in found for piece in pieces
             )
@@ -242,8 +274,14 @@ def _initials_beside(line: Words, at: int, letters: set[str]) -> set[int]:
     return {
         other
         for other in line.beside(at)
-        if line.folds[other] in letters and not line.marks[max(at, other)].strip(_BESIDE_INITIALS)
+        if _is_initial(line, other, letters) and not line.marks[max(at, other)].strip(_BESIDE_INITIALS)
     }
+
+
+def _is_initial(line: Words, at: int, letters: set[str]) -> bool:
+    """One of the letters, or an unknown word that one of them begins: `Li W`, `Li Wei`."""
+    fold = line.folds[at]
+    return fold in letters or (fold[0] in letters and fold.isalpha() and not line.kept[at] and len(fold) > 1)
 
 
 def _drop_after_titles(line: Words) -> None:
@@ -297,28 +335,40 @@ def _rest_of_name(line: Words, at: int) -> Iterator[int]:
 
 
 def _drop_after_labels(line: Words) -> None:
-    """`seen by JS`, `tech: KL`, `Patient: Rose`."""
+    """`seen by JS`, `tech: KL`, `Patient: Rose`, `Surgeon: Stone`."""
     for at in range(1, len(line)):
         before = line.folds[at - 1]
         is_done = before == "by" and at > 1 and line.folds[at - 2] in _DONE
         is_label = before in _PERSONS and ":" in line.marks[at]
+        is_told = is_done or (is_label and before not in _OTHER_LABELS)
         if is_done or is_label or before in _SHORT_WORDS_OF_PERSONS:
             for name in range(at, min(at + 3, len(line))):
                 word = line.words[name]
-                is_initials = len(word) <= 3 and word.isupper()
-                if not is_initials and (line.folds[name] in lexicon().core or not word[0].isupper()):
+                is_other = before in _OTHER_LABELS and line.folds[name] in lexicon().core
+                is_initials = len(word) <= 3 and word.isupper() and not is_other
+                is_clinical = line.folds[name] in lexicon().core and not (is_told and name == at and word.istitle())
+                if not is_initials and (is_clinical or not word[0].isupper()):
                     break
                 line.drop(name)
 
 
-def _drop_initials(line: Words, own: set[int]) -> None:
+def _drop_before_degrees(line: Words) -> None:
+    """`Stone, MD`, `Rose FRCR`, but `Brain MD`: mean diffusivity."""
+    for at in range(1, len(line)):
+        word, mark = line.words[at], line.marks[at]
+        is_degree = word in _CLEAR_DEGREES if not mark.strip() else word in _DEGREES and mark.strip() in (",", ".,")
+        if is_degree and line.words[at - 1].istitle():
+            line.drop(at - 1, at)
+
+
+def _drop_initials(line: Words, own: set[int], parts: frozenset[str]) -> None:
     """`J. Smith`, `Smith, J`, `J.S.`, `S M I T H`; an L or R is a side unless it stands beside a name of the header."""
     for run in _runs_of_letters(line):
         together = "".join(line.folds[at] for at in run)
         dotted = all(line.marks[at].startswith(".") for at in run[1:]) and all(line.words[at].isupper() for at in run)
-        if together not in lexicon().words and (len(run) > 2 or (len(run) == 2 and dotted)):
+        if (together in parts or together not in lexicon().words) and (len(run) > 2 or (len(run) == 2 and dotted)):
             line.drop(*run)
-    single = [at for at, fold in enumerate(line.folds) if len(fold) == 1 and not fold.isdigit()]
+    single = [at for at, fold in enumerate(line.folds) if len(fold) == 1 and _LETTER.fullmatch(fold)]
     for at in single:
         if line.words[at].isupper() and line.marks[at + 1].startswith(".") and line.folds[at] not in _NO_INITIALS:
             line.drop(*_named_with(line, at))
@@ -361,3 +411,13 @@ def _drop_particles(line: Words) -> None:
         name = at + 1
         if line.folds[at] in PARTICLES and not line.kept[name] and line.words[name][0].isalpha():
             line.drop(at)
+
+
+def _drop_glued_numbers(line: Words) -> None:
+    """Digits right beside letters that went and have no spaces between words: of an age, of a room."""
+    for at, word in enumerate(line.words):
+        if line.kept[at] or not _RUN_OF_TERMS.match(word):
+            continue
+        for other in line.beside(at):
+            if line.words[other][0].isdigit() and not line.marks[max(at, other)]:
+                line.drop(other)

@@ -8,10 +8,11 @@ digits stay unless they may be a year: sequences, series, b-values and kernels n
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 from .descriptor_words import HOLE, Words, words_in
-from .identifying_forms import without_identifying_forms
+from .identifying_forms import GROUPS_OVER_DATES, without_identifying_forms, without_long_numbers
 from .identity import Identity
 from .identity_terms import SHORT_WORD
 from .written_dates import without_dates
@@ -19,6 +20,7 @@ from .written_dates import without_dates
 _LONGEST = 1 << 16  # characters: some ten pages, and a second's work
 _LINES = re.compile(r"\r\n|[\r\n\f]")
 _NUMBER_OF_ID = re.compile("[0-9]{5,}")
+_FEWEST_DIGITS = 3  # of an ID with letters that is looked for inside words
 _MORE = r"(?![^\W_])[-./][0-9]++"  # of a longer number that an ID is part of
 _SPACES = re.compile(r"\s+")
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})  # Unicode categories: nothing that could hide a name
@@ -66,7 +68,8 @@ def _plain(text: str) -> str:
 
 
 def _clean_line(line: str, identity: Identity) -> str:
-    marked = without_dates(_without_own_ids(line, identity), HOLE)
+    marked = without_long_numbers(_without_own_ids(line, identity), HOLE, GROUPS_OVER_DATES)
+    marked = without_dates(marked, HOLE, identity.dates)
     marked = without_identifying_forms(marked, HOLE)
     words = words_in(marked, identity)
     if not any(words.kept):
@@ -85,7 +88,8 @@ def _without_own_ids(line: str, identity: Identity) -> str:
 @lru_cache(maxsize=256)
 def _own_ids(identity: Identity) -> re.Pattern[str] | None:
     """The patient's IDs and numbers, whatever marks stand between their letters and digits, and an ID's digits without
-    its letters; addresses, whatever marks stand between their words."""
+    its letters; addresses, whatever marks stand between their words. An ID of digits is found beside letters, of one
+    that holds letters and three digits or more the whole word it is in."""
     terms = {*identity.words, *identity.phrases, *identity.numbers, *identity.inner} - identity.contacts
     terms |= {term for term in identity.whole_values if len(term) >= SHORT_WORD}
     ids = {term.decode("ascii").replace(" ", "") for term in terms if any(48 <= code < 58 for code in term)}
@@ -93,9 +97,22 @@ def _own_ids(identity: Identity) -> re.Pattern[str] | None:
     addresses = [term.decode("ascii").split() for term in identity.contacts]
     if not ids and not addresses:
         return None
-    patterns = [*map(r"[\W_]{0,3}+".join, ids), *map(r"[\W_]+".join, addresses)]
+    numbers = {one for one in ids if one.isdigit()}
+    telling = {one for one in ids - numbers if sum(map(str.isdigit, one)) >= _FEWEST_DIGITS}
+    others = [r"[\W_]*+".join(one) for one in ids - numbers - telling] + [r"[\W_]+".join(one) for one in addresses]
+    ways = [
+        (r"(?<![0-9])", map(r"[\W_]*+".join, numbers), r"(?![0-9])"),
+        (r"(?<![^\W_])[^\W_]*?", map(r"[\W_]*+".join, telling), r"[^\W_]*+"),
+        (r"(?<![^\W_])", others, r"(?![^\W_])"),
+    ]
+    written = [_any_of(patterns, before, behind) for before, patterns, behind in ways]
+    return re.compile("|".join(filter(None, written)), re.IGNORECASE)
+
+
+def _any_of(patterns: Iterable[str], before: str, behind: str) -> str:
+    """Also as a part of a longer number; empty without patterns."""
     written = "|".join(sorted(patterns, key=len, reverse=True))
-    return re.compile(rf"(?<![^\W_])(?:[0-9]{{1,9}}[-./]){{0,3}}?(?:{written})(?:{_MORE})*+(?![^\W_])", re.IGNORECASE)
+    return rf"{before}(?:[0-9]{{1,9}}[-./]){{0,3}}?(?:{written})(?:{_MORE})*+{behind}" if written else ""
 
 
 def _joined(line: Words) -> str:

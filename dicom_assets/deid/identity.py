@@ -89,6 +89,22 @@ _CODES = frozenset(
     }
 )
 
+#: Elements of words and settings, which IDs that are ordinary words or short numbers are equal to by chance.
+_WORDINGS = frozenset(
+    {
+        0x00080104,  # CodeMeaning
+        0x00181210,  # ConvolutionKernel
+        0x00181251,  # TransmitCoilName
+        0x00181250,  # ReceiveCoilName
+        0x00181260,  # PlateType
+        0x00181401,  # AcquisitionDeviceProcessingCode
+        0x00185000,  # OutputPower
+        0x00281055,  # WindowCenterWidthExplanation
+        0x00541101,  # AttenuationCorrectionMethod
+    }
+)
+_CODE_MEANING = 0x00080104
+
 _MODEL = re.compile("[a-z]{0,2}[0-9]{1,3}[a-z]{0,2}")  # of a maker: `e95`, `7g`
 _CAMEL = re.compile(rb"(?<=[a-z])(?=[A-Z])")
 _NUMBER = re.compile(rb"(?<![0-9.])[0-9]{5,}(?![0-9]|\.[0-9])")
@@ -134,7 +150,7 @@ class Identity:
         text = fold(value)
         if self._signs.search(text) or not value.isascii() or b"\x1b" in value:
             return self._holds(value, text, vr, tag)
-        return vr in _TYPED and (self._is_short_id(text, tag) or self._is_spread_id(text, tag))
+        return self._is_id(text, vr, tag)
 
     @cached_property
     def _signs(self) -> re.Pattern[bytes]:
@@ -197,12 +213,18 @@ class Identity:
             readings += [fold(_CAMEL.sub(b" ", value))] if is_text else []
             found = {term for reading in dict.fromkeys(readings) for term in self._terms_in(reading, is_text)}
             found |= {number for one in written for number in self._numbers_in(one, is_text)}
-            if not all(self._is_vocabulary(term, tag) for term in found):
+            found = {term for term in found if not self._is_vocabulary(term, tag)}
+            if tag == _CODE_MEANING:
+                found = {term for term in found if not _is_eponym(term, readings)}
+            if found:
                 return True
             texts = {one.decode("latin-1") for one in written} | set(decoded) if is_text else ()
             if any(self._dates_in(one, tag) for one in texts):
                 return True
-        return vr in _TYPED and (self._is_short_id(text, tag) or self._is_spread_id(text, tag))
+        return self._is_id(text, vr, tag)
+
+    def _is_id(self, text: bytes, vr: str, tag: int) -> bool:
+        return (vr in _TYPED and self._is_short_id(text, tag)) or (vr in _TEXT and self._is_spread_id(text, tag))
 
     def _is_vocabulary(self, term: bytes, tag: int) -> bool:
         """Whether a term found at this element says what the element is there to say, whoever is called like it."""
@@ -211,6 +233,8 @@ class Identity:
         is_number = term.isdigit() or (tag not in _EQUIPMENT - _VERSIONS and any(48 <= byte < 58 for byte in term))
         if tag in _CODES | _EQUIPMENT and (term in self.whole_values or is_number):
             return len(term.replace(b" ", b"")) < _SHORT_CODE
+        if tag in _WORDINGS and term in self.whole_values:
+            return _is_harmless(term.decode("ascii"))
         return False
 
     def _is_make(self, term: bytes) -> bool:
@@ -231,11 +255,16 @@ class Identity:
 
     @cached_property
     def _spread_ids(self) -> re.Pattern[bytes]:
-        """Long IDs with marks or spaces between any of their letters and digits."""
+        """Long IDs with marks or spaces between any of their letters and digits; those of digits beside letters too."""
         terms = {term.replace(b" ", b"") for term in self.words | self.phrases | self.inner | self.numbers}
         long = [term for term in terms if len(term.strip(b"0")) >= LONG and _has_digits(term)]
-        parts = sorted(b" {0,3}+".join(term[at : at + 1] for at in range(len(term))) for term in long)
-        return re.compile(rb"(?<![^ ])(?:%b)(?![^ ])" % b"|".join(parts) if parts else rb"(?!)")
+        ways = {True: rb"(?<![0-9])(?:%b)(?![0-9])", False: rb"(?<![^ ])(?:%b)(?![^ ])"}
+        patterns = []
+        for is_number, way in ways.items():
+            terms = sorted(term for term in long if term.isdigit() == is_number)
+            parts = [b" *+".join(term[at : at + 1] for at in range(len(term))) for term in terms]
+            patterns += [way % b"|".join(parts)] if parts else []
+        return re.compile(b"|".join(patterns) if patterns else rb"(?!)")
 
     def _is_spread_id(self, text: bytes, tag: int) -> bool:
         if not _has_digits(text):
@@ -322,6 +351,27 @@ def identity_of(
         contacts=frozenset(terms.contacts),
         codecs=codecs,
     )
+
+
+def _is_harmless(term: str) -> bool:
+    """An ordinary word that is nobody's name, or a short number: as an ID it tells nothing where such words stand."""
+    if term.isdigit():
+        return len(term) < _SHORT_CODE
+    return term in lexicon().words and term not in lexicon().persons
+
+
+def _is_eponym(term: bytes, readings: Iterable[bytes]) -> bool:
+    """`Baker's cyst`, `Young adult`: a name that stands beside a word it is listed with, wherever it stands."""
+    name = term.decode("latin-1")
+    nouns = lexicon().names.get(name)
+    if not nouns:
+        return False
+    for text in (reading.decode("latin-1") for reading in readings if term in reading):
+        words = [word for word in text.split() if word != "s"]
+        places = [at for at, word in enumerate(words) if word == name]
+        if len(places) < text.count(name) or any(nouns.isdisjoint(words[at + 1 : at + 2]) for at in places):
+            return False
+    return True
 
 
 def _has_digits(text: bytes) -> bool:

@@ -52,6 +52,7 @@ CONTACTS = frozenset(
 SHORT_ID = 5  # characters: a shorter ID counts as a whole value only
 SHORT_WORD = 4  # letters: a shorter part of a name does not count alone
 LONG = 7  # characters: found inside other words too
+_CUT_OFF = 15  # characters: a longer part of a name may have been cut where an element ended, as one of CS does
 #: What stands before a name and is a word of some language: part of a name only where nothing follows it.
 PARTICLES = frozenset(
     "de del den der des di do da dos das du la le los van von zu zum zur ten ter el al bin ben ibn".split()
@@ -109,7 +110,7 @@ class Terms:
         for part in (*parts, *joined):
             tells = part not in lexicon().words or part in lexicon().persons
             if tells and part.isascii() and part.isalpha() and len(part) >= SHORT_WORD:
-                (self.inner if len(part) >= LONG else self.words).add(part.encode())
+                (self.inner if len(part) >= LONG else self.words).add(part[:_CUT_OFF].encode())
             else:
                 self._add_foreign(part)
 
@@ -160,7 +161,7 @@ class Terms:
                     self.whole_values.add(term.encode())
             elif together.isdigit():
                 self.numbers |= {n.encode() for n in (together, together.lstrip("0")) if len(n) >= SHORT_ID}
-                if " " in term and len(together) >= LONG:
+                if " " in term:
                     self.phrases.add(term.encode())
             else:
                 self._add_term(term)

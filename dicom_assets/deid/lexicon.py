@@ -1,8 +1,9 @@
-"""The words that identify nobody: three lists in profiles/, read once, when a text is first looked at.
+"""The words that identify nobody: four lists in profiles/, read once, when a text is first looked at.
 
 - lexicon_standard.txt  the vocabulary of DICOM itself (tools/make_lexicon.py)
 - lexicon_own.txt       the everyday words of radiology, in seven languages, by hand
 - lexicon_names.txt     words that are names too: eponyms, products, colours, abbreviations, by hand
+- lexicon_scripts.txt   the commonest words of radiology in other scripts than Latin, by hand
 
 and those that identify nobody where an element says of which make the equipment is: lexicon_makers.txt, by hand.
 """
@@ -18,6 +19,7 @@ from .tables import bytes_of
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
 _WORD = re.compile(r"[^\W\d_]+")
+_ENDINGS = ("", "e", "em", "en", "er", "es")  # of German adjectives
 
 #: Among the words of a name: kept in capitals, among words that are nobody's name.
 IN_CAPITALS = "capitals"
@@ -27,7 +29,8 @@ IN_CAPITALS = "capitals"
 class Lexicon:
     """All words folded.
 
-    words: every word of the three lists. core: those of lexicon_own.txt, clinical even where they are somebody's name.
+    words: every word of the four lists, other scripts included. core: those of lexicon_own.txt, clinical even where
+    they are somebody's name.
     names: what is a name too -> the words of which it must stand before one to be kept, or behind it where it is
     written with a hyphen before it (`-tof`), and IN_CAPITALS where capitals will do; none: it may stand alone.
     persons: names kept only beside other words that DICOM's vocabulary does not hold: whoever is called so is told by
@@ -42,7 +45,9 @@ class Lexicon:
 
 @cache
 def lexicon() -> Lexicon:
-    own = _lines("lexicon_own.txt").split()
+    listed = _lines("lexicon_own.txt").split()
+    own = [word for word in listed if word[-1] != "~"]
+    own += [word[:-1] + ending for word in listed if word[-1] == "~" for ending in _ENDINGS]
     accented = " ".join(word for word in own if not word.isascii())
     plain = (word for word in own if word.isascii())
     core = frozenset([*plain, *_ascii(accented).split(), *_ascii(accented.translate(_GERMAN)).split()])
@@ -54,7 +59,7 @@ def lexicon() -> Lexicon:
     standard = frozenset(_lines("lexicon_standard.txt").split())
     persons = frozenset(name for name, beside in names.items() if beside and IN_CAPITALS not in beside)
     return Lexicon(
-        words=standard | core | names.keys(),
+        words=standard | core | names.keys() | frozenset(folded(_lines("lexicon_scripts.txt")).split()),
         core=core - names.keys(),
         names=names,
         persons=persons - standard - core,

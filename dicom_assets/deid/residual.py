@@ -17,7 +17,17 @@ from pydicom.datadict import tag_for_keyword
 
 from .residual_identifiers import Identifiers, identifiers_of
 from .residual_pieces import Piece, pieces_of
-from .residual_text import dates_in, folded, folded_bytes, makers, ordinary_words, uids_in
+from .residual_text import (
+    dates_in,
+    folded,
+    folded_bytes,
+    makers,
+    names,
+    ordinary_words,
+    safe_creators,
+    uids_in,
+    vocabulary,
+)
 
 __all__ = [
     "Hit",
@@ -34,25 +44,44 @@ _META_COPIES = {0x00020002: 0x00080016, 0x00020003: 0x00080018}  # file meta ele
 _TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
 _VALUES_OF_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # where a short ID may be the whole value
 _NUMERIC_TEXT_VRS = frozenset({"DS", "IS", "TM"})
+_CODED_VRS = frozenset("AT FD FL OB OD OF OL OV OW SL SS SV UL UN US UV".split())  # digits among them only in text
 _NUMBER = re.compile(r"(?<![0-9.])[0-9]{5,}(?![0-9]|\.[0-9])")
 _LONG_NUMBER = 8  # digits: shorter ones may be measurements
+_WHOLE_NUMBER = 6  # digits of a whole value
 #: Elements of codes, names of views and versions: an ID of fewer than 7 characters is equal to one by chance.
 _CODES = frozenset(
     map(
         tag_for_keyword,
-        "CodeValue LongCodeValue CodingSchemeDesignator CodingSchemeVersion CodingSchemeRegistry StackID StageName "
-        "ViewName FilterType EnergyWindowName OpticalPathIdentifier ReferencedOpticalPathIdentifier SoftwareVersions "
-        "SecondaryCaptureDeviceSoftwareVersions ApplicationVersion AlgorithmVersion".split(),
+        "CodeValue LongCodeValue CodingSchemeDesignator CodingSchemeRegistry StackID StageName ViewName FilterType "
+        "EnergyWindowName OpticalPathIdentifier ReferencedOpticalPathIdentifier".split(),
     )
 )
-#: Elements that say of which make the equipment is; somebody may be called like a maker or a product.
-_MAKES = frozenset(
+#: Elements of versions, which are written like dates and like IDs.
+_VERSIONS = frozenset(
     map(
         tag_for_keyword,
-        "Manufacturer ManufacturerModelName ManufacturerRelatedModelGroup SoftwareVersions DetectorManufacturerName "
-        "SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName "
-        "SecondaryCaptureDeviceSoftwareVersions DetectorManufacturerModelName ReceiveCoilManufacturerName "
-        "TransmitCoilManufacturerName ApplicationManufacturer ModifyingDeviceManufacturer".split(),
+        "CodingSchemeVersion SecondaryCaptureDeviceSoftwareVersions HardcopyDeviceSoftwareVersion SoftwareVersions "
+        "ApplicationVersion AlgorithmVersion ManufacturerModelVersion".split(),
+    )
+)
+#: Elements of words and settings: an ID that is an ordinary word or a short number is equal to one by chance.
+_WORDINGS = frozenset(
+    map(
+        tag_for_keyword,
+        "CodeMeaning ConvolutionKernel ReceiveCoilName TransmitCoilName PlateType AcquisitionDeviceProcessingCode "
+        "OutputPower WindowCenterWidthExplanation AttenuationCorrectionMethod".split(),
+    )
+)
+_CODE_MEANING = 0x00080104  # eponyms are spelled out there
+#: Elements that say of which make the equipment is; somebody may be called like a maker or a product.
+_MAKES = _VERSIONS | frozenset(
+    map(
+        tag_for_keyword,
+        "Manufacturer ManufacturerModelName ManufacturerRelatedModelGroup ComponentManufacturer WedgeManufacturerName "
+        "SecondaryCaptureDeviceManufacturer SecondaryCaptureDeviceManufacturerModelName HardcopyDeviceManufacturer "
+        "HardcopyDeviceManufacturerModelName DetectorManufacturerName DetectorManufacturerModelName "
+        "ReceiveCoilManufacturerName TransmitCoilManufacturerName ApplicationManufacturer ModifyingDeviceManufacturer "
+        "IOLManufacturer SourceManufacturer ApplicationSetupManufacturer SourceApplicatorManufacturer".split(),
     )
 )
 _LONG_CODE = 7  # characters
@@ -81,12 +110,20 @@ def find_in_pieces(pieces: Iterable[Piece], identifiers: Identifiers, kept_tags:
     pieces = [
         piece
         for piece in pieces
-        if piece.value and (_META_COPIES.get(piece.tag, piece.tag) if piece.zone else piece.tag) not in kept_tags
+        if piece.value
+        and (_META_COPIES.get(piece.tag, piece.tag) if piece.zone else piece.tag) not in kept_tags
+        and not _is_safe_creator(piece)
     ]
     if not _suspicious(pieces, identifiers):
         return []
     hits = {Hit(kind, piece.place) for piece in pieces for kind in _kinds_at(piece, identifiers)}
     return sorted(hits, key=lambda hit: (hit.place, hit.kind))
+
+
+def _is_safe_creator(piece: Piece) -> bool:
+    """Private Creator elements (gggg,0010-00FF) say which maker's elements follow (PS3.5 section 7.8.1)."""
+    is_creator = piece.tag >> 16 & 1 and 0x10 <= piece.tag & 0xFFFF <= 0xFF
+    return bool(is_creator) and piece.value.strip(b" \0") in safe_creators()
 
 
 def find_in_text(text: str, identifiers: Identifiers) -> list[str]:
@@ -140,21 +177,34 @@ def _kinds_in(plain: str, words: str, identifiers: Identifiers, piece: Piece | N
     """piece: where plain is the value of one; then what is likely by chance in its VR does not count."""
     kinds = {identifiers.words[word] for word in identifiers.words.keys() & set(words.split()) if _counts(word, piece)}
     several = {phrase: kind for phrase, kind in identifiers.phrases.items() if f" {phrase} " in words}
+    if several and not _may_hold_digits(piece):
+        several = {phrase: kind for phrase, kind in several.items() if not phrase.replace(" ", "").isdigit()}
     several |= {part: kind for part, kind in identifiers.inner.items() if part in words}
-    kinds |= {kind for term, kind in several.items() if not _is_usual(term, piece)}
+    kinds |= {kind for term, kind in several.items() if not _is_usual(term, piece, kind)}
     numbers = {n for n in identifiers.numbers.intersection(_NUMBER.findall(plain)) if not _is_usual(n, piece)}
     if piece is not None and piece.vr in _NUMERIC_TEXT_VRS:
-        numbers = {number for number in numbers if len(number) >= _LONG_NUMBER}
+        whole_values = {value.strip(" +\0") for value in plain.split("\\")}
+        least = {number: _WHOLE_NUMBER if number in whole_values else _LONG_NUMBER for number in numbers}
+        numbers = {number for number in numbers if len(number) >= least[number]}
     if numbers:
         kinds.add("identifier")
     if identifiers.uids and not identifiers.uids.isdisjoint(uids_in(plain)):
         kinds.add("uid")
-    if identifiers.dates and _own_date(plain, identifiers):
+    if identifiers.dates and _own_date(plain, identifiers, piece):
         kinds.add("date")
     return kinds
 
 
-def _own_date(plain: str, identifiers: Identifiers) -> bool:
+def _may_hold_digits(piece: Piece | None) -> bool:
+    """As several numbers beside each other that are an ID; among coordinates, times and UIDs they are chance."""
+    if piece is None or piece.vr not in _NUMERIC_TEXT_VRS | _CODED_VRS | {"UI"}:
+        return True
+    return piece.vr in _CODED_VRS and _is_text(piece.value)
+
+
+def _own_date(plain: str, identifiers: Identifiers, piece: Piece | None) -> bool:
+    if piece is not None and piece.tag in _VERSIONS:
+        return not identifiers.births.isdisjoint(dates_in(plain))
     short_years = {(year % 100, month, day) for year, month, day in identifiers.dates}
     return any(date in identifiers.dates or (date[0] < 100 and date in short_years) for date in dates_in(plain))
 
@@ -166,15 +216,19 @@ def _counts(word: str, piece: Piece | None) -> bool:
     return len(word) > 6 or piece.vr in _TEXT_VRS or _is_text(piece.value)
 
 
-def _is_usual(term: str, piece: Piece | None) -> bool:
-    """Whether it is what the element is there to say: a short code, a version, a maker with its product's name."""
+def _is_usual(term: str, piece: Piece | None, kind: str = "") -> bool:
+    """Whether it is what the element is there to say: a short code, a version, a maker with its product's name, an
+    eponym beside a word that makes it one."""
     tag = 0 if piece is None else piece.tag
-    is_code = term.isdigit() if tag in _MAKES - _CODES else any(map(str.isdigit, term))
+    if piece is not None and tag == _CODE_MEANING:
+        return not names().get(term, frozenset()).isdisjoint(folded_bytes(piece.value).split())
+    is_code = term.isdigit() if tag in _MAKES - _VERSIONS else any(map(str.isdigit, term))
     if tag in _CODES | _MAKES and is_code and len(term.replace(" ", "")) < _LONG_CODE:
         return True
     words = term.split() if tag in _MAKES else []
     others = [word for word in words if word not in makers()]
-    return len(others) < len(words) and all(word in ordinary_words() or _MODEL.fullmatch(word) for word in others)
+    is_named = len(others) < len(words) or (kind == "contact" and bool(words))
+    return is_named and all(word in vocabulary() or _MODEL.fullmatch(word) for word in others)
 
 
 def _is_text(value: bytes) -> bool:
@@ -183,5 +237,8 @@ def _is_text(value: bytes) -> bool:
 
 
 def _is_short_id(piece: Piece, identifiers: Identifiers) -> bool:
-    whole = piece.value.decode("latin-1").strip("\0 ").casefold() if piece.vr in _VALUES_OF_TEXT else ""
-    return whole in identifiers.whole_values and piece.tag not in _CODES | _MAKES
+    whole = folded(piece.value.decode("latin-1")).strip() if piece.vr in _VALUES_OF_TEXT else ""
+    if whole not in identifiers.whole_values or piece.tag in _CODES | _MAKES:
+        return False
+    is_harmless = len(whole) < _LONG_CODE if whole.isdigit() else whole in ordinary_words()
+    return piece.tag not in _WORDINGS or not is_harmless

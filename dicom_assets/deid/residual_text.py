@@ -1,11 +1,10 @@
 """Text made comparable, and the dates and UIDs that stand in it, however they are written."""
 
+import csv
 import re
 import unicodedata
 from functools import cache
 from pathlib import Path
-
-from pydicom.datadict import DicomDictionary
 
 #: A date as (year, month, day).
 Date = tuple[int, int, int]
@@ -37,6 +36,9 @@ _MONTH = "(" + "|".join(sorted(_MONTH_STEMS, key=len, reverse=True)) + r")[a-zà
 _DAY_MONTH = re.compile(
     rf"(?<![0-9])([0-9]{{1,2}})(?:st|nd|rd|th)?\.?[\s-]*(?:de |of )?{_MONTH}[\s,-]*(?:de )?([0-9]{{2,4}})(?![0-9])"
 )
+_PROFILES = Path(__file__).parent / "profiles"
+_ENDINGS = re.compile(r"(\w+)~"), r"\1 \1e \1em \1en \1er \1es"  # of German adjectives, as the lists mark them
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
 _MONTH_DAY = re.compile(rf"\b{_MONTH}\s*([0-9]{{1,2}})(?:st|nd|rd|th)?[\s,]+([0-9]{{4}})(?![0-9])")
 
 
@@ -83,23 +85,57 @@ def dates_in(text: str) -> set[Date]:
 
 
 @cache
-def ordinary_text() -> str:
-    """The standard's own vocabulary, folded: code meanings of PS3.16, element names; and words of placeholders."""
-    from pydicom.sr._concepts_dict import concepts  # takes a tenth of a second, so only where it is needed
-
-    texts = [entry[0] for terms in concepts.values() for codes in terms.values() for entry in codes.values()]
-    texts += [entry[2] for entry in DicomDictionary.values()]
-    texts += ["anonymous anonymized unknown none null nobody noname test demo doctor operator patient staff removed"]
-    return "".join(map(folded, texts))
+def vocabulary() -> frozenset[str]:
+    """Every word of the profiles' lists: those of the standard, of radiology, and names that are words too."""
+    return _words("lexicon_standard.txt") | _words("lexicon_own.txt") | names().keys()
 
 
 @cache
 def ordinary_words() -> frozenset[str]:
-    return frozenset(ordinary_text().split())
+    """The vocabulary without what the lists know as somebody's name but for some words beside it."""
+    beside_only = {name for name, beside in names().items() if beside and "capitals" not in beside}
+    return vocabulary() - (beside_only - _words("lexicon_standard.txt") - _words("lexicon_own.txt"))
+
+
+@cache
+def technical_words() -> frozenset[str]:
+    """Ordinary words that are nobody's name: several of them side by side tell nobody either."""
+    return _words("lexicon_own.txt") - names().keys()
 
 
 @cache
 def makers() -> frozenset[str]:
     """Names of makers and products, as the list of the profiles has them."""
-    lines = (Path(__file__).parent / "profiles" / "lexicon_makers.txt").read_text("utf-8").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in folded(line).split())
+    return _words("lexicon_makers.txt")
+
+
+@cache
+def safe_creators() -> frozenset[bytes]:
+    """Private creators of PS3.15 Table E.3.10-1, as the table writes them."""
+    with (_PROFILES / "table_e_3_10_1.csv").open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(line for line in file if not line.startswith("#"))
+        return frozenset(row["creator"].encode("ascii") for row in rows)
+
+
+@cache
+def names() -> dict[str, frozenset[str]]:
+    """What is a name too -> the words beside which it is none; empty where it may stand alone."""
+    found: dict[str, frozenset[str]] = {}
+    for line in _lines("lexicon_names.txt"):
+        names, _, beside = line.partition(":")
+        for name in folded(names).split():
+            found[name] = found.get(name, frozenset()) | frozenset(beside.split())
+    return found
+
+
+@cache
+def _words(name: str) -> frozenset[str]:
+    """Umlauts as one letter, and as two."""
+    pattern, endings = _ENDINGS
+    text = pattern.sub(endings, " ".join(_lines(name)))
+    return frozenset([*folded(text).split(), *folded(text.translate(_UMLAUTS)).split()])
+
+
+def _lines(name: str) -> list[str]:
+    lines = (_PROFILES / name).read_text("utf-8").lower().splitlines()
+    return [line for line in lines if not line.startswith("#")]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from functools import cache
+from functools import cache, lru_cache
 
 #: (year, month, day); a year of two digits stays one of two digits
 Date = tuple[int, int, int]
@@ -34,7 +34,7 @@ _LAST_OF_ERA = 64  # years
 _DIGIT = re.compile("[0-9]")
 _GAP = r"[-/._,:|~\\()\[\]\s年月년월]{1,3}"  # where a year of four digits says that it is a date
 _NO_VERSION = r"(?![0-9])(?:(?<!\.[0-9])(?<!\.[0-9]{2})(?<!\.[0-9]{4})|(?!\.[0-9]))"  # it has dots around it, as a UID
-_ROMAN = r"(?-i:(?!x(?![ivx]))[ivx]{1,4}|[IVX]{1,4})"  # 2000 x 12 is no date
+_ROMAN = r"(?-i:[ivx]{1,4}|[IVX]{1,4})"
 _NUMERIC = (
     r"(?<![0-9])(?<![0-9]\.)(?:"
     r"(?P<compact>[0-9]{8})(?:[0-9]{2}|[0-9]{4}|[0-9]{6})?(?![0-9]|\.[0-9])"
@@ -50,7 +50,10 @@ _NUMERIC = (
     rf"(?P<mark_of_era>{_GAP})(?P<month_of_era>[0-9]{{1,2}}){_GAP}(?P<day_of_era>[0-9]{{1,2}}){_NO_VERSION}"
 )
 #: Before numbers that are a list of settings: `TE 10/20/30`, `TR 2000/12/5`.
-_SETTING = r"(?<![^\W_])(?:t[eird]|tsl|b|bval|fa|fov|hu|ww|w[lc]|kvp?|mas?|echo(?:es)?|delays?)[\s:=]*$"
+_SETTING = (
+    r"(?<![^\W_])(?:t[eird]|tsl|b|b-?val(?:ue)?s?|fa|fov|hu|ww|w[lc]|kvp?|mas?|echo(?:es)?|delays?|matrix)[\s:=]*$"
+)
+_LEVEL = r"(?<![^\W_])(?:th?|d|bwk|ribs?|rippen)\s?$"  # T8/9/10
 _YEAR_BEHIND = r"\s?[-/._,|~\\\s]\s?(?:19|20)[0-9]{2}(?![0-9])"
 _MARKS_OF_LISTS = frozenset(",:|~")
 _LONGEST_LABEL, _LONGEST_YEAR = 12, 8  # characters
@@ -58,7 +61,7 @@ _LONGEST_LABEL, _LONGEST_YEAR = 12, 8  # characters
 
 def dates_in(text: str) -> set[Date]:
     """Every date that the text may mean, day or month first. A `\\` stands between values here."""
-    return {date for match in _full_in(text.lower().replace("\\", ";")) for date in _readings(match)}
+    return {date for match in _full_in(text.replace("\\", ";")) for date in _readings(match)}
 
 
 def signs_of_short_dates(dates: Collection[Date]) -> list[str]:
@@ -81,17 +84,27 @@ def signs_of_short_dates(dates: Collection[Date]) -> list[str]:
     ]
 
 
-def without_dates(text: str, hole: str) -> str:
+def without_dates(text: str, hole: str, own: frozenset[Date] = frozenset()) -> str:
     """text: one line. Each date, time of day, month with a year or a day, and year with an apostrophe is replaced by
-    hole; lists of settings that may also be dates stay."""
+    hole; lists of settings that may also be dates stay, unless they are one of own: (year, month, day)."""
     if not _DIGIT.search(text):
         return text
     pieces, end = [], 0
     for match in _full_in(text):
-        if match.end() > end and _readings(match) and not _is_setting(match):
+        if match.end() > end and (dates := _readings(match)) and (not _is_setting(match) or _are_own(dates, own)):
             pieces += text[end : match.start()], hole
             end = match.end()
-    return _partial().sub(hole, "".join(pieces) + text[end:])
+    text = _partial().sub(hole, "".join(pieces) + text[end:])
+    return _partial_of(own).sub(hole, text) if own else text
+
+
+def follows_a_setting(text: str, at: int) -> bool:
+    """Whether the number there has the label of a setting before it, as in `TE 10/20/30`."""
+    return re.search(_SETTING, text[max(0, at - _LONGEST_LABEL) : at], re.IGNORECASE) is not None
+
+
+def _are_own(dates: set[Date], own: Collection[Date]) -> bool:
+    return any((year, month, day) in dates or (year % 100, month, day) in dates for year, month, day in own)
 
 
 def _full_in(text: str) -> Iterator[re.Match[str]]:
@@ -109,6 +122,9 @@ def _is_setting(match: re.Match[str]) -> bool:
     label = re.search(_SETTING, before, re.IGNORECASE)
     if match["era"]:  # S5/6/7 are segments of the liver
         return len(match["era"]) == 1 and match["mark_of_era"].strip() != "."
+    if "x" in (match["month4"], match["month5"]):  # 2000 x 12 is a matrix
+        roman = "month4" if match["month4"] else "month5"
+        return match.string[match.start(roman) - 1] not in "./"
     if match["year_first"]:
         return label is not None and label[0][0] in "tT"
     if match["year_last"]:  # `L4/5 2019`
@@ -120,9 +136,16 @@ def _is_setting(match: re.Match[str]) -> bool:
         return False
     mark, *numbers = match.group("mark", "first", "second", "third")
     is_loose = mark in (",", None) and min(map(len, numbers)) < 2
-    if len(numbers[2]) < 2 or is_loose or re.match(_YEAR_BEHIND, after):
+    if len(numbers[2]) < 2 or is_loose or re.match(_YEAR_BEHIND, after) or _are_levels(before, numbers):
         return True
     return label is not None and (label[0][0] not in "bB" or all(number.endswith("0") for number in numbers))
+
+
+def _are_levels(before: str, numbers: list[str]) -> bool:
+    """`T8/9/10`: thoracic vertebrae, or ribs, one after the other."""
+    first = int(numbers[0])
+    follow = numbers == [str(first), str(first + 1), str(first + 2)]
+    return follow and re.search(_LEVEL, before, re.IGNORECASE) is not None
 
 
 def _is_in_list(match: re.Match[str], mark: str) -> bool:
@@ -165,6 +188,23 @@ def _partial() -> re.Pattern[str]:
         r"|(?<![\w.,])(?:1[0-2]|0?[1-9])\s?[ap]m\b",
         re.IGNORECASE,
     )
+
+
+@lru_cache(maxsize=256)
+def _partial_of(dates: frozenset[Date]) -> re.Pattern[str]:
+    """Of the dates the month with a day or with two digits of the year, though it may mean something else: `MAR 61`."""
+    patterns = []
+    for month in sorted({month for _, month, _ in dates}):
+        names = f"(?:{'|'.join(_MONTHS[month - 1].split())})"
+        years = "|".join(sorted({f"{date[0] % 100:02}" for date in dates if date[1] == month}))
+        days = "|".join(sorted({str(date[2]) for date in dates if date[1] == month}))
+        day = f"0?(?:{days})(?:st|nd|rd|th)?"
+        behind = r"(?![^\W_]|[.,][0-9]|\s?(?:mm|cm|ms|mg|ml)\b)"
+        patterns += [
+            rf"(?<![^\W\d_]){names}[\s._/,'’-]{{0,3}}(?:{years}|{day}){behind}",
+            rf"(?<![0-9])(?<![0-9][.,]){day}[\s._/-]{{0,3}}{names}(?![^\W\d_])",
+        ]
+    return re.compile("|".join(patterns), re.IGNORECASE)
 
 
 def _readings(match: re.Match[str]) -> set[Date]:

@@ -155,6 +155,50 @@ def test_an_id_goes_whatever_marks_are_in_it():
         assert clean("T2 12 3 mm, 4 of 47", someone) == "T2 12 3 mm, 4 of 47", value
 
 
+def test_an_id_goes_from_within_words():
+    someone = identity_of([(0x00100020, "LO", "434-709")])
+    cases = {
+        "CT434-709": "CT",
+        "MR434-709 head": "MR head",
+        "434-709a": "a",
+        "434    709": "",
+        "CT_434709_knee": "CT_knee",
+    }
+    for text, expected in cases.items():
+        assert clean(text, someone) == expected, text
+    someone = identity_of([(0x00100020, "LO", "P9049")])
+    for text in ("CTP9049", "P9049head", "P9049A", "000P9049", "P90    49", "headP-9049x"):
+        assert clean(text, someone) == "", text
+        assert clean(f"knee {text} 3 mm", someone) == "knee 3 mm", text
+    assert clean("CT_P9049_head", someone) == "CT_head" and clean("P90 4 mm", someone) == "P90 4 mm"
+
+
+def test_a_month_goes_with_the_day_or_the_year_of_a_date_of_the_header():
+    someone = identity_of([(0x00100030, "DA", "19610331"), (0x00080020, "DA", "20201012")])
+    for text in ("Mar61", "MAR 61", "31Mar", "31 mar", "Mar. '61", "Oct 12", "12-OCT"):
+        assert clean(text, someone) == "", text
+    for text in ("MAR", "MAR 3", "iMAR 61", "mar12", "MAR 31 mm", "MAR 61.5"):
+        assert clean(text, someone) == text
+
+
+def test_a_date_with_a_roman_october_goes():
+    someone = identity_of([(0x00100030, "DA", "19521031")])
+    for text in ("31.X.1952", "31.x.1952", "31 X 52", "31 x 1952", "31.x.52"):
+        assert clean(f"pt {text}, brain", someone) in ("pt, brain", "pt brain"), text
+    assert clean("512 x 52", someone) == "512 x 52" and clean("10 x 12 x 50", PATIENT) == "10 x 12 x 50"
+
+
+def test_a_list_of_settings_goes_where_it_is_a_date_of_the_header():
+    someone = identity_of([(0x00100030, "DA", "19300810")])
+    assert clean("TE 10/8/30", PATIENT) == "TE 10/8/30" and clean("TE 10/8/30", someone) == "TE"
+
+
+def test_a_name_in_single_letters_goes_though_it_is_a_known_word():
+    someone = identity_of([(0x00100010, "PN", "Müller^Jörg")])
+    for text in ("M u e l l e r", "M U E L L E R", "M_u_e_l_l_e_r"):
+        assert clean(f"{text} knee", someone) == "knee", text
+
+
 def test_an_id_of_one_digit_is_no_id_in_a_text():
     assert clean("1", identity_of([(0x00100020, "LO", "1")])) == "1"
 
@@ -193,7 +237,8 @@ HOSTILE = [
     "baker-" * 2000, "1 rue de la " * 900, "acc no # " * 1100, "+1 - " * 2000, "5 jan " * 1600, "(" * 9999,
     "a\0b " * 2500, "aB" * 5000, "Aa" * 5000 + "weg", "a+" * 5000 + "://x", "1 . . , . jan" * 700, "\n" * 9999,
     "山" * 9999, "12/06/" * 1600, "TE 10/20/30 " * 800, "1 2 " * 2500, "90 " * 3000, "90 m " * 2000, "s1." * 3000,
-    "1.v." * 2500, "555.1234 " * 1100, "ninety " * 1400, "1:1" * 3000,
+    "1.v." * 2500, "123 " * 2500 + "x", "1-" * 5000 + "a", "::" * 5000, "f:" * 5000, "Aring 1" * 1400,
+    "0012345" + " " * 9999, "1952 x " * 1400, "mar " * 2500, "555.1234 " * 1100, "ninety " * 1400, "1:1" * 3000,
 ]  # fmt: skip
 
 

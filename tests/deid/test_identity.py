@@ -215,6 +215,37 @@ def test_a_long_id_is_found_with_marks_between_its_digits(text):
     assert not identity(PatientID="MRN8827732").found_in(text.encode(), "LO")
 
 
+@pytest.mark.parametrize("vr", ["CS", "AE", "LO"])
+@pytest.mark.parametrize("text", ["KX_774411", "KX 77 44 11", "K_X_774411", "KX774411", "KX      774411", "774_4112"])
+def test_a_long_id_is_found_with_marks_in_it_in_codes_too(text, vr):
+    someone = identity(PatientID="KX774411", AccessionNumber="7744112")
+    assert someone.found_in(text.encode(), vr)
+    assert not identity(PatientID="KX774412").found_in(text.encode(), vr)
+
+
+def test_a_long_number_is_found_beside_letters_with_marks_in_it():
+    someone = identity(PatientID="4347-091")
+    for text in ("CT4347-091", "4347 091a", "P4347.091 head"):
+        assert someone.found_in(text.encode(), "LO"), text
+    for text in ("14347-091", "CT4347-0912", "4347 092"):
+        assert not someone.found_in(text.encode(), "LO"), text
+
+
+def test_a_name_that_a_code_string_cuts_off_is_found():
+    someone = identity(PatientName="Wolfeschlegelsteinhausenbergerdorff^Hubert")
+    for text in ("Wolfeschlegelste", "WOLFESCHLEGELST", "Wolfeschlegelsteinhausenberger"):
+        assert someone.found_in(text.encode(), "CS"), text
+    assert not someone.found_in(b"Wolfeschlegel", "CS")
+
+
+def test_a_date_with_a_roman_october_is_found():
+    someone = identity(PatientBirthDate="19521031")
+    for text in ("31.X.1952", "31.x.1952", "31 X 52", "1952/X/31"):
+        assert someone.found_in(text.encode(), "SH"), text
+    for text in ("31.V.1952", "512 x 52", "31 XI 52"):
+        assert not someone.found_in(text.encode(), "SH"), text
+
+
 def test_numbers_that_only_look_like_an_id_pass():
     someone = identity(PatientID="AB1000000", AccessionNumber="0000001")
     for text in ("1 000 0009", "0.0.0.0.0.0.1", "1.0.0.0.0.0.0"):
@@ -246,6 +277,47 @@ def test_a_short_id_is_no_hit_where_a_code_stands(code, keyword):
         assert someone.found_in(code.encode(), "SH")
     assert identity(PatientID="4711823").found_in(b"4711823", "SH", tag_of(keyword))
     assert identity().found_in(b"Vandermolen", "SH", tag_of(keyword))
+
+
+@pytest.mark.parametrize(
+    "keyword, said",
+    [
+        ("OutputPower", "100"),
+        ("CodeMeaning", "Head"),
+        ("CodeMeaning", "Chest"),
+        ("ConvolutionKernel", "STANDARD"),
+        ("ConvolutionKernel", "BONE"),
+        ("PlateType", "Standard"),
+        ("AttenuationCorrectionMethod", "Default"),
+        ("ReceiveCoilName", "Head"),
+    ],
+)
+def test_an_id_that_is_an_ordinary_word_or_short_number_is_no_hit_where_such_stand(keyword, said):
+    for someone in (identity(PatientID=said.upper()), identity(AccessionNumber=said)):
+        assert not someone.found_in(said.encode(), "LO", tag_of(keyword))
+        assert someone.found_in(said.encode(), "LO", tag_of("SequenceName"))
+    for value in ("B30f", "4711823"):
+        assert identity(PatientID=value).found_in(value.encode(), "SH", tag_of(keyword))
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        ("Baker^Amber", "Baker's cyst"),
+        ("Bell^Ida", "Bell palsy"),
+        ("Young^Ada", "Young adult"),
+        ("Graf^Uwe", "Graf hip"),
+        ("Stryker^Lea", "Stryker notch view"),
+    ],
+)
+def test_an_eponym_is_no_hit_in_the_meaning_of_a_code(name, said):
+    someone = identity(PatientName=name)
+    family, given = name.split("^")
+    meaning = tag_of("CodeMeaning")
+    assert not someone.found_in(said.encode(), "LO", meaning)
+    assert someone.found_in(said.encode(), "LO")
+    for text in (family, f"{given} {said}", f"{said}, {family}", f"{family}  {given}", f"{family}, knee"):
+        assert someone.found_in(text.encode(), "LO", meaning), text
 
 
 def test_a_short_id_counts_as_a_whole_value_of_a_text_only():
@@ -414,3 +486,10 @@ def test_long_tables_are_quick():
     start = time.perf_counter()
     assert not someone.found_in(table, "OW")
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("patient_id", ["151-226", "10-012"])
+def test_a_short_id_of_digits_is_found_as_it_is_written(patient_id: str) -> None:
+    someone = identity_of([(0x00100020, "LO", patient_id)])
+    assert someone.found_in(f"COIL {patient_id}".encode(), "SH")
+    assert not someone.found_in(patient_id.replace("-", ".").encode(), "DS")
