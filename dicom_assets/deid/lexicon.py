@@ -48,9 +48,9 @@ def lexicon() -> Lexicon:
     listed = _lines("lexicon_own.txt").split()
     own = [word for word in listed if word[-1] != "~"]
     own += [word[:-1] + ending for word in listed if word[-1] == "~" for ending in _ENDINGS]
-    accented = " ".join(word for word in own if not word.isascii())
-    plain = (word for word in own if word.isascii())
-    core = frozenset([*plain, *_ascii(accented).split(), *_ascii(accented.translate(_GERMAN)).split()])
+    accented = " ".join([word for word in own if not word.isascii()])
+    plain = [word for word in own if word.isascii()]
+    core = frozenset(plain + _ascii(accented).split() + _ascii(accented.translate(_GERMAN)).split())
     names: dict[str, frozenset[str]] = {}
     for line in _lines("lexicon_names.txt").split("\n"):
         left, _, right = line.partition(":")
@@ -59,8 +59,8 @@ def lexicon() -> Lexicon:
     standard = frozenset(_lines("lexicon_standard.txt").split())
     persons = frozenset(name for name, beside in names.items() if beside and IN_CAPITALS not in beside)
     return Lexicon(
-        words=standard | core | names.keys() | frozenset(folded(_lines("lexicon_scripts.txt")).split()),
-        core=core - names.keys(),
+        words=standard.union(core, names, folded(_lines("lexicon_scripts.txt")).split()),
+        core=core.difference(names),
         names=names,
         persons=persons - standard - core,
         makers=frozenset(_lines("lexicon_makers.txt").split()),
