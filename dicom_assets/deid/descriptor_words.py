@@ -25,6 +25,7 @@ _LONGEST_TERM = 8  # letters
 _RUNS = re.compile(r"[0-9]+|[^\W0-9_]+")
 _CAMEL = re.compile(r"(?<=[^\W\dA-Z_])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][^\W\dA-Z_])")
 _YEAR = re.compile("(?:19|20)[0-9]{2}")
+_WRITTEN_YEAR = re.compile("(?:19|20)[0-9]{2}(?:[.,]0+)?")
 #: Where a number may be a year, what says that it is none: settings before it, or units behind it.
 _SETTINGS = frozenset("te tr ti tsl td ww wl wc wu hu fov bval matrix sl se".split())
 _ROUND_SETTINGS = frozenset("bwl")  # b 2000, W 2000; b 1925 and w 1925 are births
@@ -92,7 +93,7 @@ def words_in(line: str, identity: Identity) -> Words:
     line = Words(words, _WORD.split(line), [folded(word) for word in words])
     line.kept = [_by_itself(word) for word in words]
     for at, fold in enumerate(line.folds):
-        if _YEAR.fullmatch(re.sub("[.,]0+$", "", fold)):
+        if _WRITTEN_YEAR.fullmatch(fold):
             line.kept[at] = _has_label(line, at)
         elif line.kept[at] and lexicon().names.get(fold):
             line.kept[at] = _is_eponym(line, at)
@@ -377,7 +378,7 @@ def _drop_initials(line: Words, own: set[int], parts: frozenset[str]) -> None:
             between = line.marks[max(at, other)]
             is_name = not line.kept[other] and not line.folds[other][0].isdigit()
             is_side = line.folds[at] in _SIDES and other not in own and "." not in between
-            if is_name and not is_side and not between.strip(" .,^_'’-"):
+            if is_name and not is_side and not between.strip(_BESIDE_INITIALS):
                 line.drop(at)
 
 

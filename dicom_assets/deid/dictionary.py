@@ -72,11 +72,6 @@ def keyword_of(tag: int) -> str:
     return row[2] if row else ""
 
 
-def is_retired(tag: int) -> bool:
-    row = row_of(tag)
-    return bool(row and row[3])
-
-
 @lru_cache(16384)
 def name_of(tag: int) -> str:
     """Keyword, or `(gggg,eeee)` where the dictionary has none."""

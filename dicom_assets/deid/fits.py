@@ -38,11 +38,6 @@ Multiplicity = tuple[int, int | None, int]  #: least, most (None: any), and what
 _ANY_NUMBER: Multiplicity = (0, None, 1)
 
 
-def vr_is_the_dictionarys(vr: str, dictionary_vr: str) -> bool:
-    """dictionary_vr may name several: `US or SS`, `OB or OW`."""
-    return vr in dictionary_vr.split(" or ")
-
-
 def fits(tag: int, vr: str, value: bytes) -> bool:
     """value: the encoded bytes, in any of DICOM's character sets. Empty values fit. Not for SQ and unknown VRs."""
     return checker(tag, vr)(value)

@@ -8,7 +8,6 @@
 and those that identify nobody where an element says of which make the equipment is: lexicon_makers.txt, by hand.
 """
 
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from .tables import bytes_of
 
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
-_WORD = re.compile(r"[^\W\d_]+")
 _ENDINGS = ("", "e", "em", "en", "er", "es")  # of German adjectives
 
 #: Among the words of a name: kept in capitals, among words that are nobody's name.
@@ -80,11 +78,6 @@ def spellings(text: str) -> tuple[str, ...]:
     """Folded, and with its umlauts written as two letters where it has some: `muller`, `mueller`."""
     plain, two_letters = folded(text), folded(text.lower().translate(_GERMAN))
     return (plain,) if plain == two_letters else (plain, two_letters)
-
-
-def words_of(text: str) -> list[str]:
-    """Runs of letters, folded."""
-    return _WORD.findall(folded(text))
 
 
 def _lines(name: str) -> str:

@@ -10,8 +10,6 @@ from functools import cached_property
 
 KEY_BYTES = 32
 _LONGEST_UID, _UUID_DIGITS = 64, 39
-#: Characters of a site's UID root, so that at least 63 bits follow it
-LONGEST_ROOT = 44
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from dicom_assets.deid.descriptors import clean
 from dicom_assets.deid.identity import identity_of
-from dicom_assets.deid.lexicon import lexicon, words_of
+from dicom_assets.deid.lexicon import folded, lexicon
 
 PATIENT = identity_of(
     [
@@ -32,6 +32,11 @@ CLEANED = [
     for line in (_TABLES / "cleaned.tsv").read_text("utf-8").splitlines()
     if line and not line.startswith("# ")
 ]
+
+
+def words_of(text: str) -> list[str]:
+    """Runs of letters, folded."""
+    return re.findall(r"[^\W\d_]+", folded(text))
 
 
 @pytest.mark.parametrize("text", KEPT)
