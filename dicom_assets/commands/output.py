@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def terminal_progress(what: str, total: int, unit: str = "study") -> Iterator[Callable[..., object]]:
     """A bar on stderr, and only on a terminal. Gives a function to call with the number of units done, one by default.
     No thread beside it: processes may be forked while it is shown."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         yield lambda done=1: None
         return
     from tqdm import tqdm
@@ -20,6 +20,4 @@ def terminal_progress(what: str, total: int, unit: str = "study") -> Iterator[Ca
 
 
 def say(text: str) -> None:
-    """Nowhere where stderr is closed: print would take stdout then."""
-    if sys.stderr is not None:
-        print(text, file=sys.stderr)
+    print(text, file=sys.stderr)
