@@ -1,26 +1,14 @@
 """C-FIND: which studies there are, and which instances a study has. A query that failed raises; it is never empty."""
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pynetdicom import build_context
-from pynetdicom.association import Association
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FindModel
 
-from ..errors import DicomAssetsError, RetryLater
+from ..errors import DicomAssetsError
 from .answers import digits, number, text, texts
 from .archive import Archive
-from .association import open_association
-from .contexts import UNCOMPRESSED
+from .queries import Ask, open_queries
 from .query import StudyMatch, StudyQuery, answers_query, checked, checked_uid, identifier, study_identifier
-from .status import read_status
-from .watch import Watch
-
-#: An identifier in, every answer to it out.
-Ask = Callable[[Dataset], list[Dataset]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +28,7 @@ def find_studies(archive: Archive, query: StudyQuery) -> list[StudyMatch]:
     """
     query = checked(query)
     found: dict[str, StudyMatch] = {}
-    with _queries(archive) as ask:
+    with open_queries(archive) as ask:
         # PS3.4 C.2.2.2: a CS key takes a single value, so each modality is a query.
         for modality in query.modalities or ("",):
             for answer in ask(study_identifier(query, modality)):
@@ -58,7 +46,7 @@ def find_instances(archive: Archive, study_instance_uid: str) -> list[InstanceMa
     """
     study_instance_uid = checked_uid(study_instance_uid)
     found: dict[str, InstanceMatch] = {}
-    with _queries(archive) as ask:
+    with open_queries(archive) as ask:
         for series_uid, counted in _series(ask, study_instance_uid).items():
             keys = identifier(
                 "IMAGE",
@@ -117,37 +105,3 @@ def _study_match(answer: Dataset) -> StudyMatch:
         number_of_series=number(answer, "NumberOfStudyRelatedSeries"),
         number_of_instances=number(answer, "NumberOfStudyRelatedInstances"),
     )
-
-
-@contextmanager
-def _queries(archive: Archive) -> Iterator[Ask]:
-    """A function from identifier to all answers, over one association."""
-    watch = Watch(archive.timeouts)
-    contexts = [build_context(FindModel, UNCOMPRESSED)]
-    with open_association(archive, contexts, watch=watch) as association:
-        yield lambda keys: _ask(association, watch, keys)
-
-
-def _ask(association: Association, watch: Watch, keys: Dataset) -> list[Dataset]:
-    """Every answer to one query; raises unless the archive ended it with success."""
-    try:
-        responses = association.send_c_find(keys, FindModel)
-    except RuntimeError:
-        # pynetdicom's for an association that has ended meanwhile.
-        raise RetryLater("PACS_ABORTED") from None
-    answers = []
-    # pydicom warns about values of the peer while pynetdicom decodes an answer, quoting them.
-    with watch.answering(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for response, answer in responses:
-            meaning = read_status("find", response, is_first=not answers)
-            if meaning.is_success:
-                return answers
-            if watch.stalled:
-                raise RetryLater("PACS_STALLED")
-            if not meaning.is_pending:
-                raise meaning.as_error()
-            if answer is None:
-                raise RetryLater("PACS_UNREADABLE_ANSWER")
-            answers.append(answer)
-    raise RetryLater("PACS_ABORTED")
