@@ -13,11 +13,11 @@ from pynetdicom import AE, _config, build_context, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
 
-from ..pacs.sockets import answer_at_once
 from ..storage.atomic import make_folder, write_file
 from .answers import responses, selected
 from .contexts import accepted_transfer_syntaxes, query_level, query_models, storage_sop_classes
 from .index import Entry, read_entry
+from .sockets import answer_at_once
 
 LOOPBACK = "127.0.0.1"
 

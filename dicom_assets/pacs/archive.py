@@ -22,6 +22,7 @@ class Tls:
     authorities: Path
     certificate: Path | None = None  #: ours, with its chain; None: the archive asks for none
     key: Path | None = None  #: of our certificate; None: in the same file
+    check_host: bool = True  #: the certificate of the archive has to name the host that we connect to
 
 
 @dataclass(frozen=True)

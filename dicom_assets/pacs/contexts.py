@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from pydicom.uid import UID
-from pynetdicom import AllStoragePresentationContexts, build_context, build_role
-from pynetdicom.presentation import PresentationContext
+from pynetdicom import AllStoragePresentationContexts
+
+VERIFICATION = "1.2.840.10008.1.1"
+#: Study Root Query/Retrieve Information Model, PS3.4 C.6.2
+FIND_MODEL = "1.2.840.10008.5.1.4.1.2.2.1"
+MOVE_MODEL = "1.2.840.10008.5.1.4.1.2.2.2"
+GET_MODEL = "1.2.840.10008.5.1.4.1.2.2.3"
 
 #: Explicit and Implicit VR Little Endian, in this order of preference.
 UNCOMPRESSED = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
@@ -99,15 +103,10 @@ def class_groups(sop_classes: Iterable[str]) -> list[tuple[str, ...]]:
     return [classes[start : start + size] for start in range(0, len(classes), size)]
 
 
-def storage_contexts(sop_classes: Sequence[str]) -> list[PresentationContext]:
-    """One context for each pair of class and syntax, so that accepting one syntax does not shut out another.
+def storage_contexts(sop_classes: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """One proposal for each pair of class and syntax, so that accepting one syntax does not shut out another.
 
     sop_classes: one of class_groups().
     """
     syntaxes = ALL_SYNTAXES[: _ROOM // len(sop_classes)]
-    return [build_context(uid, [syntax]) for uid in sop_classes for syntax in syntaxes]
-
-
-def storage_roles(sop_classes: Iterable[str]) -> list:
-    """Role selection: the archive sends, we receive. PS3.7 D.3.3.4."""
-    return [build_role(UID(uid), scu_role=False, scp_role=True) for uid in sop_classes]
+    return [(uid, [syntax]) for uid in sop_classes for syntax in syntaxes]

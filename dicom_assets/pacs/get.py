@@ -4,27 +4,25 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
-from pynetdicom import build_context, evt
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as GetModel
 
 from ..errors import BadInput, DicomAssetsError
 from .archive import Archive
 from .association import open_association
-from .contexts import UNCOMPRESSED, USUAL_CLASSES, class_groups, storage_contexts, storage_roles
+from .contexts import GET_MODEL, UNCOMPRESSED, USUAL_CLASSES, class_groups, storage_contexts
 from .find import InstanceMatch
 from .intake import Intake
-from .suboperations import Outcome, image_targets, request_all, study_target
-from .watch import Watch
+from .patience import Patience
+from .suboperations import Outcome, Requests, image_targets, study_target, targets_at
 
 #: Reasons that may only say that some instances found no presentation context in this association.
 _OTHERS_MISSING = ("", "PACS_SUBOPERATIONS_FAILED", "PACS_SUBOPERATIONS_REFUSED", "PACS_RETRIEVE_FAILED")
 
 
 def get_instances(
-    archive: Archive, study_instance_uid: str, wanted: Sequence[InstanceMatch], intake: Intake, *, whole_study: bool
+    archive: Archive, study_instance_uid: str, wanted: Sequence[InstanceMatch], intake: Intake, level: str
 ) -> Outcome:
-    """One association for each group of SOP classes. It asks for the whole study where whole_study and one association
-    has room for all its classes: some archives refuse a request of which they cannot send every instance.
+    """One association for each group of SOP classes. It asks for the whole study only where one association has room
+    for all its classes: some archives refuse a request of which they cannot send every instance.
 
     Raises BadInput("PACS_GET_NOT_SUPPORTED") where the first association is refused.
     """
@@ -33,10 +31,10 @@ def get_instances(
     groups = class_groups([*(uid for uid, _ in counted.most_common()), *unknown])
     outcome = Outcome()
     for group in groups:
-        if whole_study and len(groups) == 1:
-            targets = [study_target(study_instance_uid)]
+        missing = [match for match in wanted if match.sop_instance_uid not in intake.stored]
+        if len(groups) == 1:
+            targets = targets_at(level, study_instance_uid, missing)
         else:
-            missing = [match for match in wanted if match.sop_instance_uid not in intake.stored]
             targets = image_targets(study_instance_uid, [m for m in missing if m.sop_class_uid in (*group, "")])
         if targets:
             outcome = outcome.then(_get_more(archive, group, targets, intake, is_first=group is groups[0]))
@@ -73,18 +71,14 @@ def _get_more(
 
 
 def _get(archive: Archive, sop_classes: Sequence[str], targets: list[Dataset], intake: Intake) -> Outcome:
-    watch = Watch(archive.timeouts)
-    intake.on_failure = watch.stop_waiting
-    contexts = [build_context(GetModel, UNCOMPRESSED), *storage_contexts(sop_classes)]
-    handlers = [(evt.EVT_C_STORE, intake.handle)]
+    patience = Patience(archive.timeouts)
+    intake.on_wait = patience.moved
+    proposals = [(GET_MODEL, UNCOMPRESSED), *storage_contexts(sop_classes)]
     try:
-        with open_association(archive, contexts, storage_roles(sop_classes), handlers, watch) as association:
-            accepted = association.accepted_contexts
-            if not any(c.abstract_syntax == GetModel for c in accepted) or not any(c.as_scp for c in accepted):
+        with open_association(archive, proposals, sop_classes, patience) as association:
+            if association.context_for(GET_MODEL) is None or not any(c.as_scp for c in association.contexts.values()):
                 raise BadInput("PACS_GET_NOT_SUPPORTED")
-            return request_all(
-                watch, "get", targets, lambda keys, msg: association.send_c_get(keys, GetModel, msg), intake.stored
-            )
+            return Requests(association, "get", GET_MODEL, intake).all(targets)
     except BadInput as error:
         code = "PACS_GET_NOT_SUPPORTED" if error.code == "PACS_NO_COMMON_CONTEXT" else error.code
         raise BadInput(code) from None

@@ -1,14 +1,15 @@
-"""What happens to an instance that arrives: admitted or not, handed to the caller's store, answered with a status."""
+"""What happens to an instance that arrives: admitted or not, streamed to the caller's store, answered with a status."""
 
+import re
 import threading
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from io import BytesIO
+from typing import Protocol
 
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 from pydicom.uid import UID
-from pynetdicom import evt
 
 from ..errors import DicomAssetsError
 
@@ -18,53 +19,71 @@ OUT_OF_RESOURCES = 0xA700
 CANNOT_UNDERSTAND = 0xC000
 
 _STUDY_INSTANCE_UID = Tag(0x0020, 0x000D)
+_UID = re.compile(r"[0-9.]{1,64}")
+#: Bytes of a data set in which its StudyInstanceUID is looked for.
+_HEAD = 1 << 20
+#: Seconds of one sleep while the rate is kept; meanwhile nobody may take us, or the peer, for dead.
+_NAP = 0.5
 
 
-@dataclass(frozen=True)
-class ReceivedInstance:
-    """data: the data set as it was encoded on the wire, without file meta. UIDs as the peer gave them, unpadded."""
+class Arrival(Protocol):
+    """One instance on its way to disk. Exactly one of keep() and discard() ends it. Each may raise DicomAssetsError."""
 
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
-    data: bytes
+    def write(self, piece: bytes | memoryview) -> object:
+        """Bytes of the data set as they were encoded on the wire, without file meta."""
+
+    def keep(self) -> None:
+        """It is whole."""
+
+    def discard(self) -> None:
+        """Nothing of it stays."""
 
 
-#: Keeps one instance; called by one thread at a time. Raises DicomAssetsError where it cannot.
-Store = Callable[[ReceivedInstance], None]
+#: Takes up one instance: SOPClassUID, SOPInstanceUID as the peer gave them, unpadded, and transfer syntax. Called, as
+#: keep() and discard() are, by one thread at a time; write() of different instances by several.
+Store = Callable[[str, str, str], Arrival]
 
 
 class Intake:
-    """Handles C-STORE requests for one study.
+    """Takes the instances of one study.
 
-    wanted: SOPInstanceUIDs that are awaited, None where nobody knows. whole_study: any other instance of the study is
-    admitted, too (it may have grown since it was listed). failure: what store raised first; after it nothing is
-    admitted, and on_failure has been called once.
+    wanted: SOPInstanceUIDs that are awaited, None where nobody knows. level: at which they were asked for; at IMAGE
+    only wanted ones are let in, else any instance of the study (it may have grown since it was listed, and what we
+    have already comes again). failure: what the store raised first; after it nothing is let in, and on_failure has been
+    called once. on_wait: called now and then while the rate is kept.
     """
 
     def __init__(
-        self, study_instance_uid: str, wanted: Iterable[str] | None, store: Store, *, whole_study: bool
+        self,
+        study_instance_uid: str,
+        wanted: Iterable[str] | None,
+        store: Store,
+        *,
+        level: str,
+        instances_per_second: float = 0,
     ) -> None:
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
+        self.on_wait: Callable[[], None] = lambda: None
         self.stored: set[str] = set()
         self._study_instance_uid = study_instance_uid
         self._wanted = None if wanted is None else frozenset(wanted)
-        self._whole_study = whole_study or wanted is None
+        self._any_of_study = level != "IMAGE" or wanted is None
         self._store = store
         self._lock = threading.Lock()
+        self._pause = 1 / instances_per_second if instances_per_second > 0 else 0.0
+        self._next_at = 0.0
 
-    def handle(self, event: evt.Event) -> int:
-        """The status to answer a C-STORE request with. pynetdicom would swallow what a handler raises: kept here."""
-        with self._lock:
-            if self.failure is None:
-                try:
-                    return self._take(event)
-                except BaseException as error:
-                    self.failure = error
-                    self.on_failure()
-            is_full = isinstance(self.failure, DicomAssetsError) and self.failure.code == "DISK_FULL"
-            return OUT_OF_RESOURCES if is_full else CANNOT_UNDERSTAND
+    def begin(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> "Reception":
+        """To be ended by finish() or abandon(). Never raises: what goes wrong shows in the status."""
+        is_wanted = self._wanted is not None and sop_instance_uid in self._wanted
+        admitted = is_wanted or (self._any_of_study and _UID.fullmatch(sop_instance_uid) is not None)
+        arrival = None
+        if admitted:
+            with self._lock:
+                if self.failure is None:
+                    arrival = self.guarded(lambda: self._store(sop_class_uid, sop_instance_uid, transfer_syntax_uid))
+        return Reception(self, arrival, sop_instance_uid, "" if is_wanted else transfer_syntax_uid)
 
     def has_all(self) -> bool:
         """Every wanted instance has been stored; False where nobody knows which are wanted."""
@@ -74,37 +93,92 @@ class Intake:
         if self.failure is not None:
             raise self.failure
 
-    def _take(self, event: evt.Event) -> int:
-        request = event.request
-        instance = ReceivedInstance(
-            sop_class_uid=_plain(request.AffectedSOPClassUID),
-            sop_instance_uid=_plain(request.AffectedSOPInstanceUID),
-            transfer_syntax_uid=str(event.context.transfer_syntax),
-            data=b"" if request.DataSet is None else request.DataSet.getvalue(),
-        )
-        if not instance.data or not self._is_admitted(instance):
-            return CANNOT_UNDERSTAND
-        self._store(instance)
-        self.stored.add(instance.sop_instance_uid)
+    def guarded(self, action: Callable[[], Arrival | None]) -> Arrival | None:
+        """What action gives; its failure is kept for raise_failure()."""
+        try:
+            return action()
+        except BaseException as error:
+            if self.failure is None:
+                self.failure = error
+                self.on_failure()
+            return None
+
+    def end(self, arrival: Arrival, sop_instance_uid: str, head: bytes, syntax: str) -> int:
+        """Keep it or not. syntax: where its study has still to be looked up in head."""
+        with self._lock:
+            if syntax and _study_of(head, syntax) != self._study_instance_uid:
+                self.guarded(arrival.discard)
+                return CANNOT_UNDERSTAND
+            self.guarded(arrival.keep)
+            if self.failure is None:
+                self.stored.add(sop_instance_uid)
+        if self.failure is not None:
+            return self.refusal()
+        self._keep_rate()
         return STORED
 
-    def _is_admitted(self, instance: ReceivedInstance) -> bool:
-        if self._wanted is not None and instance.sop_instance_uid in self._wanted:
-            return True
-        is_named = instance.sop_instance_uid != ""
-        return is_named and self._whole_study and _study_of(instance) == self._study_instance_uid
+    def refusal(self) -> int:
+        is_full = isinstance(self.failure, DicomAssetsError) and self.failure.code == "DISK_FULL"
+        return OUT_OF_RESOURCES if is_full else CANNOT_UNDERSTAND
+
+    def discard(self, arrival: Arrival) -> None:
+        with self._lock:
+            self.guarded(arrival.discard)
+
+    def _keep_rate(self) -> None:
+        """Where the instances come faster than is allowed, the answer waits, and the archive with it."""
+        if not self._pause:
+            return
+        with self._lock:
+            self._next_at = until = max(self._next_at, time.monotonic()) + self._pause
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _NAP))
+            self.on_wait()
 
 
-def _plain(uid: str | None) -> str:
-    return str(uid or "").strip(" \0")
+class Reception:
+    """One instance while it comes in; arrival None: it is read and dropped."""
+
+    def __init__(self, intake: Intake, arrival: Arrival | None, sop_instance_uid: str, syntax: str) -> None:
+        self._intake, self._arrival, self._uid, self._syntax = intake, arrival, sop_instance_uid, syntax
+        self._head = bytearray()
+        self._size = 0
+
+    def write(self, piece: memoryview) -> None:
+        self._size += len(piece)
+        arrival = self._arrival
+        if arrival is None:
+            return
+        if self._syntax and len(self._head) < _HEAD:
+            self._head += piece[: _HEAD - len(self._head)]
+        failed_before = self._intake.failure is not None
+        self._intake.guarded(lambda: arrival.write(piece))
+        if self._intake.failure is not None and not failed_before:
+            self.abandon()
+
+    def finish(self) -> int:
+        """The status to answer with."""
+        arrival, self._arrival = self._arrival, None
+        if arrival is None:
+            return self._intake.refusal()
+        if not self._size or self._intake.failure is not None:
+            self._intake.discard(arrival)
+            return self._intake.refusal()
+        return self._intake.end(arrival, self._uid, bytes(self._head), self._syntax)
+
+    def abandon(self) -> None:
+        """It did not come to its end."""
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None:
+            self._intake.discard(arrival)
 
 
-def _study_of(instance: ReceivedInstance) -> str:
-    """StudyInstanceUID in the data set, read up to there; empty where it cannot be read."""
-    syntax = UID(instance.transfer_syntax_uid)
+def _study_of(head: bytes, transfer_syntax_uid: str) -> str:
+    """StudyInstanceUID in the beginning of a data set; empty where it cannot be read."""
+    syntax = UID(transfer_syntax_uid)
     try:
         header = read_dataset(
-            BytesIO(instance.data),
+            BytesIO(head),
             syntax.is_implicit_VR,
             syntax.is_little_endian,
             stop_when=lambda tag, _vr, _length: tag > _STUDY_INSTANCE_UID,

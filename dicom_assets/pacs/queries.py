@@ -1,54 +1,162 @@
 """Queries to an archive: an identifier in, every answer to it out. A query that failed raises; it is never empty."""
 
+import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
 
 from pydicom.dataset import Dataset
-from pynetdicom import build_context
-from pynetdicom.association import Association
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FindModel
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID
+from pynetdicom.dsutils import encode
 
-from ..errors import RetryLater
+from ..errors import BadInput, DicomAssetsError, RetryLater
 from .archive import Archive
-from .association import open_association
-from .contexts import UNCOMPRESSED
-from .status import read_status
-from .watch import Watch
+from .association import Association, Context, open_association
+from .commands import C_FIND_RQ, request
+from .contexts import FIND_MODEL, UNCOMPRESSED
+from .patience import Patience
+from .status import Meaning, read_status
 
-#: An identifier in, every answer to it out.
+#: Raises the code of a query that failed, and BadInput("PACS_QUERY_CAPPED") where the archive stopped at a limit, or
+#: more than _MOST_ANSWERS came.
 Ask = Callable[[Dataset], list[Dataset]]
+
+_MOST_ANSWERS = 20_000
+#: Seconds for the end of a query that was cancelled; many archives ignore it, and then the association ends.
+_CANCEL_SECONDS = 2.0
 
 
 @contextmanager
 def open_queries(archive: Archive) -> Iterator[Ask]:
-    """A function from identifier to all answers, over one association."""
-    watch = Watch(archive.timeouts)
-    contexts = [build_context(FindModel, UNCOMPRESSED)]
-    with open_association(archive, contexts, watch=watch) as association:
-        yield lambda keys: _ask(association, watch, keys)
+    """One association for all queries of the block, opened anew where it has ended between two of them; QIDO-RS where
+    the archive is asked by DICOMweb. Raises as open_association."""
+    if archive.retrieve == "dicomweb" or (archive.dicomweb_url and not archive.host):
+        from .qido import qido_queries
 
-
-def _ask(association: Association, watch: Watch, keys: Dataset) -> list[Dataset]:
-    """Every answer to one query; raises unless the archive ended it with success."""
+        with qido_queries(archive) as ask:
+            yield ask
+        return
+    queries = _Queries(archive)
     try:
-        responses = association.send_c_find(keys, FindModel)
-    except RuntimeError:
-        # pynetdicom's for an association that has ended meanwhile.
-        raise RetryLater("PACS_ABORTED") from None
-    answers = []
-    # pydicom warns about values of the peer while pynetdicom decodes an answer, quoting them.
-    with watch.answering(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for response, answer in responses:
-            meaning = read_status("find", response, is_first=not answers)
-            if meaning.is_success:
-                return answers
-            if watch.stalled:
-                raise RetryLater("PACS_STALLED")
+        queries.open()
+        yield queries.ask
+    finally:
+        queries.close()
+
+
+class _Queries:
+    """A C-FIND association, opened when it is needed."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._patience = Patience(archive.timeouts)
+        self._resources = ExitStack()
+        self._association: Association | None = None
+        self._message_id = 0  #: of the last request of this association
+
+    def open(self) -> None:
+        opened = open_association(self._archive, [(FIND_MODEL, UNCOMPRESSED)], patience=self._patience)
+        self._association = self._resources.enter_context(opened)
+        self._message_id = 0
+
+    def close(self) -> None:
+        self._association = None
+        self._resources.close()
+
+    def ask(self, keys: Dataset) -> list[Dataset]:
+        """An association that the archive ended while nothing was asked is opened again."""
+        if self._association is None:
+            self.open()
+        try:
+            return self._ask(keys)
+        except RetryLater as error:
+            was_in_use = self._message_id > 1
+            self._drop()
+            if not was_in_use or error.code != "PACS_REQUEST_ABORTED":
+                raise
+        self.open()
+        return self._ask(keys)
+
+    def _drop(self) -> None:
+        if self._association is not None:
+            self._association.abort()
+        self.close()
+
+    def _ask(self, keys: Dataset) -> list[Dataset]:
+        association = self._association
+        self._message_id = self._message_id % 0xFFFF + 1
+        context = association.context_for(FIND_MODEL)
+        command = request(C_FIND_RQ, self._message_id, FIND_MODEL, has_data=True)
+        answers: list[Dataset] = []
+        with self._patience.answering():
+            try:
+                association.send(context, command, encoded_identifier(keys, context.transfer_syntax))
+                for meaning, data in self._responses(association):
+                    if meaning.is_success:
+                        return answers
+                    if not meaning.is_pending:
+                        raise _failure(meaning, keys, answers)
+                    answers.append(decoded_data_set(data, context.transfer_syntax))
+                    self._patience.progressed()
+                    if len(answers) > _MOST_ANSWERS:
+                        self._cancel(association, context)
+                        raise BadInput("PACS_QUERY_CAPPED")
+            except RetryLater as error:
+                if error.code == "PACS_ABORTED" and not answers:
+                    raise RetryLater("PACS_REQUEST_ABORTED") from None
+                raise
+        raise RetryLater("PACS_ABORTED")
+
+    def _responses(self, association: Association) -> Iterator[tuple[Meaning, bytes]]:
+        """Responses to the last request; late ones to an earlier request are read and dropped."""
+        while True:
+            _, response = association.next_command()
+            data = association.data() if response.has_data else b""
+            if response.number("MessageIDBeingRespondedTo") in (None, self._message_id):
+                yield read_status("find", response), data
+
+    def _cancel(self, association: Association, context: Context) -> None:
+        """The association stays where the archive ends the query, and is dropped where it ignores that."""
+        association.cancel(context, self._message_id)
+        deadline = time.monotonic() + _CANCEL_SECONDS
+        for meaning, _ in self._responses(association):
             if not meaning.is_pending:
-                raise meaning.as_error()
-            if answer is None:
-                raise RetryLater("PACS_UNREADABLE_ANSWER")
-            answers.append(answer)
-    raise RetryLater("PACS_ABORTED")
+                return
+            if time.monotonic() > deadline:
+                break
+        self._drop()
+
+
+def _failure(meaning: Meaning, keys: Dataset, answers: list[Dataset]) -> DicomAssetsError:
+    # Out of resources after some studies is how some archives say that there are too many.
+    if answers and meaning.reason == "PACS_OUT_OF_RESOURCES" and keys.QueryRetrieveLevel == "STUDY":
+        return BadInput("PACS_QUERY_CAPPED")
+    return meaning.as_error()
+
+
+def encoded_identifier(keys: Dataset, transfer_syntax_uid: str) -> bytes:
+    """Raises BadInput("QUERY_WILDCARD") where a value cannot be written in its character set."""
+    syntax = UID(transfer_syntax_uid)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        encoded = encode(keys, syntax.is_implicit_VR, syntax.is_little_endian)
+    if encoded is None:
+        raise BadInput("QUERY_WILDCARD")
+    return encoded
+
+
+def decoded_data_set(data: bytes, transfer_syntax_uid: str) -> Dataset:
+    """Raises RetryLater("PACS_UNREADABLE_ANSWER")."""
+    if not data:
+        raise RetryLater("PACS_UNREADABLE_ANSWER")
+    syntax = UID(transfer_syntax_uid)
+    # pydicom warns about values of the peer, quoting them.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return read_dataset(BytesIO(data), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data))
+        except Exception:
+            # Whatever damaged bytes make pydicom raise, the query has failed.
+            raise RetryLater("PACS_UNREADABLE_ANSWER") from None

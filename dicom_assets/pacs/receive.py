@@ -1,90 +1,172 @@
-"""Our own Storage SCP, open only while a C-MOVE runs."""
+"""Our own Storage SCP, open only while a C-MOVE runs. A thread a connection; instances go to disk as they come."""
 
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from socketserver import BaseServer
 
-from pynetdicom import AE, build_context, evt, register_uid
-from pynetdicom.association import Association
-from pynetdicom.service_class import StorageServiceClass
-from pynetdicom.sop_class import uid_to_service_class
-from pynetdicom.transport import ThreadedAssociationServer
-
-from ..errors import RetryLater
+from ..errors import DicomAssetsError, RetryLater
 from .archive import Archive
-from .association import MAXIMUM_PDU_LENGTH
-from .contexts import ALL_SYNTAXES, STORAGE_CLASSES
+from .association import Association, Context
+from .commands import C_ECHO_RQ, C_STORE_RQ, Command, response
+from .contexts import ALL_SYNTAXES, STORAGE_CLASSES, VERIFICATION
 from .intake import Intake
-from .sockets import answer_at_once, cut, limit_reads
+from .negotiation import accept, parse_request
+from .patience import Patience
+from .tls import server_context
+from .wire import ASSOCIATE_AC, ASSOCIATE_RQ, Connection
 
 #: Associations at a time; archives send over a few at most, and one that hangs must not shut out the others.
 _MAXIMUM_ASSOCIATIONS = 25
 #: Seconds between two looks at the listening socket.
 _TICK = 0.05
+_LARGEST_NEGOTIATION = 1 << 20
+_BACKLOG = 32
 
 
-@dataclass(frozen=True)
+def take_instance(association: Association, context: Context, command: Command, intake: Intake) -> None:
+    """The rest of a C-STORE request whose command has been read, and the answer to it."""
+    sop_class_uid, sop_instance_uid = command.text("AffectedSOPClassUID"), command.text("AffectedSOPInstanceUID")
+    reception = intake.begin(sop_class_uid, sop_instance_uid, context.transfer_syntax)
+    try:
+        if command.has_data:
+            association.stream(reception.write)
+    except BaseException:
+        reception.abandon()
+        raise
+    status = reception.finish()
+    association.send_command(context, response(command, status))
+    association.patience.progressed()
+
+
 class Receiver:
     """A Storage SCP that listens."""
 
-    server: ThreadedAssociationServer
-
-    def associations(self) -> list[Association]:
-        return self.server.active_associations
+    def __init__(self, archive: Archive, intake: Intake, sop_classes: frozenset[str], patience: Patience) -> None:
+        self._archive, self._intake, self._sop_classes, self._patience = archive, intake, sop_classes, patience
+        self._tls = None if archive.tls is None else server_context(archive.tls)
+        self._connections: dict[threading.Thread, socket.socket] = {}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        try:
+            self._listening = socket.create_server(("0.0.0.0", archive.receiver_port), backlog=_BACKLOG)
+        except OSError:
+            raise RetryLater("RECEIVER_PORT_BUSY") from None
+        self._listening.settimeout(_TICK)
+        self._thread = threading.Thread(target=self._accept, name="receiver", daemon=True)
+        self._thread.start()
 
     def is_idle(self) -> bool:
         """No archive is connected."""
-        return not self.associations()
+        return not self._connections
 
+    def close(self) -> None:
+        """All connections have ended afterwards."""
+        self._closing.set()
+        self._thread.join()
+        self._listening.close()
+        with self._lock:
+            threads = dict(self._connections)
+        for thread, sock in threads.items():
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
-def _prepare(association: Association, seconds: float) -> None:
-    answer_at_once(association)
-    limit_reads(association, seconds)
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            try:
+                sock, _ = self._listening.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                time.sleep(_TICK)  # out of descriptors; the next one may be luckier
+                continue
+            thread = threading.Thread(target=self._serve, args=(sock,), name="receiving", daemon=True)
+            with self._lock:
+                if len(self._connections) >= _MAXIMUM_ASSOCIATIONS:
+                    sock.close()
+                    continue
+                self._connections[thread] = sock
+            thread.start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        sock = plain
+        try:
+            sock = self._secured(plain)
+            connection = Connection(sock, Patience(self._archive.timeouts))
+            try:
+                association = self._negotiate(connection)
+                while True:
+                    self._answer(association)
+            finally:
+                connection.close()
+        except (DicomAssetsError, OSError):
+            pass  # the association has ended, one way or the other; what came is in the intake
+        finally:
+            with self._lock:
+                self._connections.pop(threading.current_thread(), None)
+            sock.close()
+
+    def _secured(self, plain: socket.socket) -> socket.socket:
+        if self._tls is None:
+            return plain
+        plain.settimeout(self._archive.timeouts.acse)
+        secured: ssl.SSLSocket = self._tls.wrap_socket(plain, server_side=True)
+        with self._lock:
+            self._connections[threading.current_thread()] = secured
+        return secured
+
+    def _negotiate(self, connection: Connection) -> Association:
+        with connection.patience.negotiating():
+            kind, length = connection.read_header()
+            if kind != ASSOCIATE_RQ or length > _LARGEST_NEGOTIATION:
+                raise RetryLater("PACS_UNREADABLE_ANSWER")
+            try:
+                requested = parse_request(connection.read(length))
+                answer, accepted = accept(requested, self._sop_classes, ALL_SYNTAXES)
+                maximum = requested.maximum_length_received
+            except DicomAssetsError:
+                raise
+            except Exception:  # pynetdicom's parser gives up in many ways
+                connection.abort(source=2)
+                raise RetryLater("PACS_UNREADABLE_ANSWER") from None
+            connection.send_pdu(ASSOCIATE_AC, answer)
+        # Between two instances an archive may fetch from slow storage: as patient as the C-MOVE itself.
+        connection.patience = self._patience
+        contexts = {
+            each.context_id: Context(each.context_id, str(each.abstract_syntax), str(each.transfer_syntax[0]))
+            for each in accepted
+        }
+        return Association(connection, contexts, maximum or 1 << 16)
+
+    def _answer(self, association: Association) -> None:
+        context, command = association.next_command()
+        if command.field == C_STORE_RQ:
+            take_instance(association, context, command, self._intake)
+        elif command.field == C_ECHO_RQ and not command.has_data:
+            association.send_command(context, response(command, 0x0000))
+        else:
+            association.abort()
+            raise RetryLater("PACS_UNREADABLE_ANSWER")
 
 
 @contextmanager
 def open_receiver(
-    archive: Archive, intake: Intake, sop_classes: Iterable[str] = (), moved: Callable[[], None] = lambda: None
+    archive: Archive, intake: Intake, sop_classes: Iterable[str], patience: Patience
 ) -> Iterator[Receiver]:
     """Listens on every interface at archive.receiver_port; all connections have ended after the block.
 
-    sop_classes: accepted besides STORAGE_CLASSES. moved: called whenever bytes arrive. Raises
-    RetryLater("RECEIVER_PORT_BUSY").
+    sop_classes: accepted besides STORAGE_CLASSES. patience: of the C-MOVE; what comes here counts there. Raises
+    RetryLater("RECEIVER_PORT_BUSY"), BadInput("PACS_TLS_FILES").
     """
-    ae = AE(ae_title=archive.calling_ae_title)
-    ae.acse_timeout = archive.timeouts.acse
-    ae.maximum_pdu_size = MAXIMUM_PDU_LENGTH
-    ae.maximum_associations = _MAXIMUM_ASSOCIATIONS
-    # Between two instances an archive may fetch from slow storage: as patient as the C-MOVE itself.
-    ae.network_timeout = archive.timeouts.first_response + archive.timeouts.stall
-    handlers = [
-        (evt.EVT_CONN_OPEN, lambda event: _prepare(event.assoc, archive.timeouts.stall)),
-        (evt.EVT_REQUESTED, _take_first_syntaxes),
-        (evt.EVT_DATA_RECV, lambda _event: moved()),
-        (evt.EVT_C_STORE, intake.handle),
-    ]
+    classes = frozenset((*STORAGE_CLASSES, *(uid for uid in sop_classes if uid), VERIFICATION))
+    receiver = Receiver(archive, intake, classes, patience)
     try:
-        server = ae.make_server(
-            ("0.0.0.0", archive.receiver_port),
-            evt_handlers=handlers,
-            contexts=_contexts(sop_classes),
-            server_class=ThreadedAssociationServer,
-        )
-    except OSError:
-        raise RetryLater("RECEIVER_PORT_BUSY") from None
-    thread = threading.Thread(target=server.serve_forever, args=(_TICK,), name="receiver", daemon=True)
-    thread.start()
-    try:
-        yield Receiver(server)
+        yield receiver
     finally:
-        # Not AssociationServer.shutdown(), which expects start_server() with its half-second ticks.
-        BaseServer.shutdown(server)
-        server.server_close()
-        thread.join()
-        _end(server)
+        receiver.close()
 
 
 def wait_until(done: Callable[[], bool], seconds: float, moved_at: Callable[[], float]) -> None:
@@ -92,28 +174,3 @@ def wait_until(done: Callable[[], bool], seconds: float, moved_at: Callable[[], 
     started = time.monotonic()
     while not done() and time.monotonic() - max(started, moved_at()) < seconds:
         time.sleep(_TICK)
-
-
-def _contexts(sop_classes: Iterable[str]) -> list:
-    classes = dict.fromkeys((*STORAGE_CLASSES, *(uid for uid in sop_classes if uid)))
-    for uid in classes:
-        # Private and retired classes: pynetdicom ends the association over those that it has no service for.
-        if uid_to_service_class(uid) is not StorageServiceClass:
-            register_uid(uid, f"Storage_{uid.replace('.', '_')}", StorageServiceClass)
-    return [build_context(uid, list(ALL_SYNTAXES)) for uid in classes]
-
-
-def _take_first_syntaxes(event: evt.Event) -> None:
-    """Leave the first usable syntax in each proposed context. An archive puts first what it holds; pynetdicom would
-    choose by our order, which may make the archive transcode."""
-    for context in event.assoc.requestor.primitive.presentation_context_definition_list:
-        usable = [syntax for syntax in context.transfer_syntax if syntax in ALL_SYNTAXES]
-        if usable:
-            context.transfer_syntax = usable[:1]
-
-
-def _end(server: ThreadedAssociationServer) -> None:
-    for association in server.active_associations:
-        with suppress(RuntimeError):
-            cut(association)
-            association.join(1.0)

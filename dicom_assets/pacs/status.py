@@ -4,11 +4,10 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
-from pydicom.dataset import Dataset
-
 from ..errors import BadInput, DicomAssetsError, RetryLater
+from .commands import Command
 
-SERVICES = ("echo", "find", "get", "move")
+SERVICES = ("echo", "find", "get", "move", "store")
 MEANINGS = ("success", "pending", "partial", "again_later", "configuration", "refused")
 
 
@@ -49,8 +48,7 @@ def _load() -> tuple[_Row, ...]:
 
 
 _ROWS = _load()
-_ENDED = Meaning("again_later", "PACS_ABORTED")
-_ENDED_AT_ONCE = Meaning("again_later", "PACS_REQUEST_ABORTED")
+UNREADABLE = Meaning("again_later", "PACS_UNREADABLE_ANSWER")
 
 
 def meaning_of(service: str, status: int) -> Meaning:
@@ -58,12 +56,6 @@ def meaning_of(service: str, status: int) -> Meaning:
     return next(row.meaning for row in _ROWS if service in row.services and row.first <= status <= row.last)
 
 
-def read_status(service: str, response: Dataset, *, is_first: bool = False) -> Meaning:
-    """The meaning of a response as pynetdicom hands it out; one without a status says that the association ended.
-
-    is_first: nothing has been answered to this request before.
-    """
-    status = response.get("Status")
-    if status is None:
-        return _ENDED_AT_ONCE if is_first else _ENDED
-    return meaning_of(service, status)
+def read_status(service: str, response: Command) -> Meaning:
+    """The meaning of a response; one without a status is none that can be read."""
+    return UNREADABLE if response.status is None else meaning_of(service, response.status)

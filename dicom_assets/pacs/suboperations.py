@@ -1,19 +1,27 @@
 """C-GET and C-MOVE requests on an open association, and what their responses add up to."""
 
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
+from ..errors import RetryLater
+from .association import Association
+from .commands import C_GET_RQ, C_MOVE_RQ, C_STORE_RQ, Command, request
 from .find import InstanceMatch
+from .intake import Intake
+from .queries import encoded_identifier
 from .query import identifier
+from .receive import take_instance
 from .status import Meaning, read_status
-from .watch import Watch
 
 #: SOPInstanceUIDs in one identifier: 6.5 kB at most, where some archives limit a request to 16 kB.
 _LIST_LENGTH = 100
+
+_GIVEN_UP = ("PACS_RETRIEVE_FAILED", "PACS_MOVE_FAILED")
+_FIELDS = {"get": C_GET_RQ, "move": C_MOVE_RQ}
+_COUNTS = ("Completed", "Failed", "Warning", "Remaining")
 
 
 @dataclass(frozen=True)
@@ -43,14 +51,14 @@ class Outcome:
         )
 
 
-_GIVEN_UP = ("PACS_RETRIEVE_FAILED", "PACS_MOVE_FAILED")
-
-#: Sends a request: identifier and message ID in, pynetdicom's responses out.
-Send = Callable[[Dataset, int], Iterable[tuple[Dataset, Dataset | None]]]
-
-
 def study_target(study_instance_uid: str) -> Dataset:
     return identifier("STUDY", StudyInstanceUID=study_instance_uid)
+
+
+def series_targets(study_instance_uid: str, wanted: Iterable[InstanceMatch]) -> list[Dataset]:
+    """Identifiers at SERIES level, one for each series of which an instance is wanted."""
+    series = dict.fromkeys(match.series_instance_uid for match in wanted)
+    return [identifier("SERIES", StudyInstanceUID=study_instance_uid, SeriesInstanceUID=uid) for uid in series]
 
 
 def image_targets(study_instance_uid: str, wanted: Iterable[InstanceMatch]) -> list[Dataset]:
@@ -70,67 +78,102 @@ def image_targets(study_instance_uid: str, wanted: Iterable[InstanceMatch]) -> l
     ]
 
 
-def request_all(watch: Watch, service: str, targets: Iterable[Dataset], send: Send, stored: Set[str]) -> Outcome:
-    """One request for each target, until the archive cannot go on. service: `get` or `move`. stored: SOPInstanceUIDs
-    that have come, growing meanwhile.
-
-    Some archives give up a request at the first instance that they cannot send: the rest of it is asked for in halves.
-    """
-    outcome, left, message_id = Outcome(), deque(targets), 0
-    while left:
-        target, message_id = left.popleft(), message_id + 1
-        try:
-            responses = send(target, message_id)
-        except RuntimeError:
-            # pynetdicom's for an association that has ended meanwhile.
-            return outcome.then(Outcome(reason="PACS_ABORTED"))
-        meaning, one = _request(watch, service, responses)
-        outcome = outcome.then(one)
-        if meaning.meaning in ("again_later", "configuration"):
-            break
-        # Where nothing has come at all, it is not for a single instance.
-        if meaning.reason in _GIVEN_UP and stored:
-            left.extendleft(_halves(target, stored))
-    return outcome
+def targets_at(level: str, study_instance_uid: str, wanted: Iterable[InstanceMatch]) -> list[Dataset]:
+    """level: STUDY, SERIES or IMAGE."""
+    if level == "STUDY":
+        return [study_target(study_instance_uid)]
+    return (series_targets if level == "SERIES" else image_targets)(study_instance_uid, wanted)
 
 
-def _halves(target: Dataset, stored: Set[str]) -> list[Dataset]:
-    """Up to two identifiers for what is missing of a list; none where the target was no list."""
-    asked = target.get("SOPInstanceUID", "")
-    missing = [] if isinstance(asked, str) or not asked else [uid for uid in asked if uid not in stored]
-    middle = (len(missing) + 1) // 2
-    return [
-        identifier(
-            "IMAGE",
-            StudyInstanceUID=target.StudyInstanceUID,
-            SeriesInstanceUID=target.SeriesInstanceUID,
-            SOPInstanceUID=[str(uid) for uid in part],
-        )
-        for part in (missing[middle:], missing[:middle])
-        if part
-    ]
+class Requests:
+    """Retrieve requests on one association. service: `get` or `move`. more: further elements of the command."""
 
+    def __init__(self, association: Association, service: str, model: str, intake: Intake, **more: str) -> None:
+        self._association, self._service, self._model, self._intake = association, service, model, intake
+        self._more = more
+        self._message_id = 0
 
-def _request(watch: Watch, service: str, responses: Iterable) -> tuple[Meaning, Outcome]:
-    counts = dict.fromkeys(("Completed", "Failed", "Warning", "Remaining"))
-    with watch.answering(), warnings.catch_warnings():
-        # pydicom warns, quoting values, about the list of failed instances that comes with a final response.
-        warnings.simplefilter("ignore")
-        for number, (response, _) in enumerate(responses):
-            meaning = read_status(service, response, is_first=number == 0)
-            for name in counts:
-                counts[name] = response.get(f"NumberOf{name}Suboperations", counts[name])
-            if meaning.is_success and "NumberOfRemainingSuboperations" not in response:
-                counts["Remaining"] = 0
-            if not meaning.is_pending:
+    def all(self, targets: Iterable[Dataset]) -> Outcome:
+        """One request for each target, until the archive cannot go on.
+
+        Some archives give up a request at the first instance that they cannot send: the rest of it is asked for in
+        halves.
+        """
+        outcome, left = Outcome(), deque(targets)
+        while left:
+            target = left.popleft()
+            meaning, one = self._one(target)
+            outcome = outcome.then(one)
+            if meaning.meaning in ("again_later", "configuration"):
                 break
-    reason = _reason(meaning, counts["Failed"], watch)
-    return meaning, Outcome(counts["Completed"], counts["Failed"], counts["Warning"], counts["Remaining"], reason)
+            # Where nothing has come at all, it is not for a single instance.
+            if meaning.reason in _GIVEN_UP and self._intake.stored:
+                left.extendleft(self._halves(target))
+        return outcome
+
+    def _halves(self, target: Dataset) -> list[Dataset]:
+        """Up to two identifiers for what is missing of a list; none where the target was no list."""
+        asked = target.get("SOPInstanceUID", "")
+        missing = [] if isinstance(asked, str) or not asked else [u for u in asked if u not in self._intake.stored]
+        middle = (len(missing) + 1) // 2
+        return [
+            identifier(
+                "IMAGE",
+                StudyInstanceUID=target.StudyInstanceUID,
+                SeriesInstanceUID=target.SeriesInstanceUID,
+                SOPInstanceUID=[str(uid) for uid in part],
+            )
+            for part in (missing[middle:], missing[:middle])
+            if part
+        ]
+
+    def _one(self, target: Dataset) -> tuple[Meaning, Outcome]:
+        """A request that ends without a final response ends the association."""
+        counts: dict[str, int | None] = dict.fromkeys(_COUNTS)
+        stored_before, is_answered = len(self._intake.stored), False
+        patience = self._association.patience
+        try:
+            with patience.answering():
+                for response in self._responses(target):
+                    is_answered = True
+                    meaning = read_status(self._service, response)
+                    told = {name: response.number(f"NumberOf{name}Suboperations") for name in _COUNTS}
+                    if any(told[name] not in (None, counts[name]) for name in _COUNTS):
+                        patience.progressed()
+                    counts = {name: counts[name] if told[name] is None else told[name] for name in _COUNTS}
+                    if meaning.is_success and told["Remaining"] is None:
+                        counts["Remaining"] = 0
+                    if not meaning.is_pending:
+                        break
+            reason = _reason(meaning, counts["Failed"])
+        except RetryLater as error:
+            is_first = not is_answered and len(self._intake.stored) == stored_before
+            reason = "PACS_REQUEST_ABORTED" if error.code == "PACS_ABORTED" and is_first else error.code
+            meaning = Meaning("again_later", reason)
+            self._association.abort()
+        return meaning, Outcome(counts["Completed"], counts["Failed"], counts["Warning"], counts["Remaining"], reason)
+
+    def _responses(self, target: Dataset) -> Iterator[Command]:
+        """Responses to this request; instances that come between them over the same association are taken."""
+        self._message_id += 1
+        association, context = self._association, self._association.context_for(self._model)
+        command = request(_FIELDS[self._service], self._message_id, self._model, has_data=True, **self._more)
+        association.send(context, command, encoded_identifier(target, context.transfer_syntax))
+        while True:
+            its_context, command = association.next_command()
+            if command.field == C_STORE_RQ:
+                take_instance(association, its_context, command, self._intake)
+                if self._intake.failure is not None:
+                    association.cancel(context, self._message_id)
+                    raise RetryLater("PACS_RETRIEVE_CANCELLED")
+                continue
+            if command.has_data:
+                association.stream(lambda _piece: None)  # the list of failed instances: what is missing is compared
+            if command.number("MessageIDBeingRespondedTo") in (None, self._message_id):
+                yield command
 
 
-def _reason(meaning: Meaning, failed: int | None, watch: Watch) -> str:
-    if watch.stalled:
-        return "PACS_STALLED"
+def _reason(meaning: Meaning, failed: int | None) -> str:
     if meaning.is_success and failed:
         return "PACS_SUBOPERATIONS_FAILED"
     # 0xB000 is also answered where sub-operations ended with warnings alone.

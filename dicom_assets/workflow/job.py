@@ -1,19 +1,22 @@
-"""What every stage works with: zones, archive, profile, key; made from the settings once a run."""
+"""What every stage works with: zones, archives, profile, key, manners; made from the settings once a run."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..deid.profile import Profile, load_profile
 from ..deid.pseudonyms import PseudonymKey
-from ..errors import DicomAssetsError, Refused, from_os_error
+from ..errors import BadInput, DicomAssetsError, Refused, from_os_error
 from ..pacs.archive import Archive
 from ..settings import Settings
 from ..storage.atomic import exclusive_lock
 from ..storage.keys import load_or_make_key
 from ..storage.mapping import key_ids_in_use, mapped_batches
 from ..storage.zones import Zones
+from .archives import archive_from
+from .breaker import breaker_folder
+from .politeness import NO_TURNS, Politeness, Turn, say_on_stderr
 
 #: progress(what, total) gives a function to call once a study is done
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
@@ -26,31 +29,62 @@ def no_progress(_what: str, _total: int) -> Iterator[Callable[[], None]]:
 
 @dataclass(frozen=True)
 class Job:
+    """archives: in the order in which they are asked; at least one."""
+
     zones: Zones
-    archive: Archive
+    archives: tuple[Archive, ...]
     profile: Profile
     key: PseudonymKey
     workers: int
     progress: Progress = no_progress
+    politeness: Politeness = field(default_factory=Politeness)
+
+    @property
+    def archive(self) -> Archive:
+        return self.archives[0]
+
+    def archive_named(self, name: str) -> Archive:
+        """Raises BadInput where the settings no longer name it."""
+        for archive in self.archives:
+            if archive.name == name:
+                return archive
+        raise BadInput("ARCHIVE_NO_LONGER_CONFIGURED")
+
+    def before_archive(self, archive: Archive) -> None:
+        """To be called before each study's conversation: see Politeness.before."""
+        self.politeness.before(archive)
+
+    def talking_to(self, archive: Archive) -> AbstractContextManager[None]:
+        """Round each study's conversation: see Politeness.talking_to."""
+        return self.politeness.talking_to(archive)
 
 
 def zones_of(settings: Settings) -> Zones:
     return Zones(settings.restricted_root, settings.released_root)
 
 
+def archives_of(settings: Settings) -> tuple[Archive, ...]:
+    """Raises BadInput or Refused where the file of a key or of a password cannot be used."""
+    with coded_file_errors():
+        return tuple(archive_from(one) for one in settings.archives)
+
+
 def archive_of(settings: Settings) -> Archive:
-    return Archive(
-        host=settings.pacs_host,
-        port=settings.pacs_port,
-        called_ae_title=settings.pacs_ae_title,
-        calling_ae_title=settings.calling_ae_title,
-        retrieve=settings.pacs_retrieve,
-        receiver_port=settings.receiver_port,
-    )
+    """The first one."""
+    return archives_of(settings)[0]
 
 
-def job_of(settings: Settings, progress: Progress = no_progress) -> Job:
-    """Raises BadInput or Refused where profile or key cannot be used. Makes the key on first use."""
+def job_of(
+    settings: Settings,
+    progress: Progress = no_progress,
+    *,
+    turn: Turn = NO_TURNS,
+    urgent: bool = False,
+    say: Callable[[str], object] = say_on_stderr,
+) -> Job:
+    """turn: who may talk to archives at this moment. urgent: not bound to the archive's hours. say: takes a
+    sentence on why it waits. Raises BadInput or Refused where profile or key cannot be used. Makes the key on first
+    use."""
     zones = zones_of(settings)
     with coded_file_errors():
         if mapped_batches(zones) and not settings.pseudonym_key_file.exists():
@@ -60,11 +94,12 @@ def job_of(settings: Settings, progress: Progress = no_progress) -> Job:
             raise Refused("KEY_FILE_NOT_THE_SAME")
     return Job(
         zones=zones,
-        archive=archive_of(settings),
+        archives=archives_of(settings),
         profile=load_profile(settings.profile),
         key=key,
         workers=os.cpu_count() or 1,
         progress=progress,
+        politeness=Politeness(breaker_folder(zones), None if urgent else settings.hours, turn, say),
     )
 
 

@@ -4,11 +4,12 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from socketserver import BaseServer
 
 from pydicom.dataset import Dataset, FileMetaDataset
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.sop_class import (
     CTImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
@@ -20,6 +21,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_assets.pacs.archive import Archive, Timeouts
 from dicom_assets.pacs.find import InstanceMatch
+from dicom_assets.pacs.intake import Store
 from tests.pacs.conftest import HASTY
 from tests.support.orthanc import free_port
 
@@ -37,6 +39,35 @@ def instance(number: int, study: str = STUDY) -> Dataset:
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = LITTLE_ENDIAN
     return dataset
+
+
+@dataclass
+class Kept:
+    """An instance that came, in memory."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    data: bytes = b""
+
+
+def keeping(keep: Callable[[Kept], object] = lambda _: None) -> Store:
+    """A store that calls keep with what is whole."""
+
+    @dataclass
+    class InMemory:
+        instance: Kept
+
+        def write(self, piece: bytes | memoryview) -> None:
+            self.instance.data += bytes(piece)
+
+        def keep(self) -> None:
+            keep(self.instance)
+
+        def discard(self) -> None:
+            pass
+
+    return lambda sop_class, uid, syntax: InMemory(Kept(sop_class, uid, syntax))
 
 
 def wanted(count: int) -> list[InstanceMatch]:
@@ -59,9 +90,13 @@ def serving(
             ae.add_supported_context(model)
     ae.add_supported_context(CTImageStorage, [LITTLE_ENDIAN], scu_role=True, scp_role=True)
     ae.add_requested_context(CTImageStorage, [LITTLE_ENDIAN])
-    server = ae.make_server(
-        ("127.0.0.1", 0), evt_handlers=list(handlers.items()), server_class=ThreadedAssociationServer
-    )
+    sockets = []
+
+    def note(event: evt.Event) -> None:
+        sockets.append(event.assoc.dul.socket.socket)
+
+    with_note = [*handlers.items(), (evt.EVT_CONN_OPEN, note)]
+    server = ae.make_server(("127.0.0.1", 0), evt_handlers=with_note, server_class=ThreadedAssociationServer)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
@@ -73,6 +108,8 @@ def serving(
         thread.join()
         for association in server.active_associations:
             association.abort()
+        for each in sockets:
+            each.close()  # pynetdicom forgets those of peers that hung up in the middle
 
 
 @contextlib.contextmanager

@@ -8,9 +8,11 @@ import pytest
 from dicom_assets.errors import DicomAssetsError, RetryLater
 from dicom_assets.pacs.echo import echo
 from dicom_assets.pacs.find import find_instances, find_studies
+from dicom_assets.pacs.intake import Arrival
 from dicom_assets.pacs.query import StudyQuery
-from dicom_assets.pacs.retrieve import ReceivedInstance, retrieve_instances
+from dicom_assets.pacs.retrieve import retrieve_instances
 from tests.pacs.conftest import HASTY, Filled, Planted
+from tests.pacs.peers import Kept, keeping
 from tests.support.orthanc import free_port
 from tests.support.programs import needs
 
@@ -21,11 +23,11 @@ _TRAILING_PADDING = {"little": b"\xfc\xff\xfc\xff", "big": b"\xff\xfc\xff\xfc"}
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 
-class Shelf(dict):
-    """A store that keeps what it is given: SOPInstanceUID -> ReceivedInstance."""
+class Shelf(dict[str, Kept]):
+    """A store that keeps what it is given, by SOPInstanceUID."""
 
-    def __call__(self, instance: ReceivedInstance) -> None:
-        self[instance.sop_instance_uid] = instance
+    def __call__(self, sop_class: str, uid: str, syntax: str) -> Arrival:
+        return keeping(lambda instance: self.__setitem__(instance.sop_instance_uid, instance))(sop_class, uid, syntax)
 
 
 def test_echo_succeeds(filled: Filled) -> None:
@@ -38,9 +40,9 @@ def test_echo_succeeds(filled: Filled) -> None:
         ({"called_ae_title": "SOMEONE_ELSE"}, "PACS_REJECTED_CALLED_AE_TITLE"),
         ({"host": ""}, "PACS_NOT_CONFIGURED"),
         ({"called_ae_title": ""}, "PACS_NOT_CONFIGURED"),
-        ({"host": "no-such-host.invalid"}, "PACS_UNREACHABLE"),
-        ({"port": "closed"}, "PACS_UNREACHABLE"),
-        ({"port": "http"}, "PACS_ABORTED"),
+        ({"host": "no-such-host.invalid"}, "PACS_HOST_UNKNOWN"),
+        ({"port": "closed"}, "PACS_PORT_CLOSED"),
+        ({"port": "http"}, "PACS_NOT_DICOM"),
     ],
 )
 def test_echo_says_what_is_wrong(filled: Filled, change: dict, code: str) -> None:
@@ -107,23 +109,23 @@ def test_a_study_that_is_not_there_has_no_instances(filled: Filled) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "mode", "whole_study"),
+    ("name", "mode", "level"),
     [
-        ("mixed", "get", True),
-        ("mixed", "get", False),
-        ("mixed", "move", True),
-        ("mixed", "move", False),
-        ("mixed", "auto", True),
-        ("many_classes", "get", True),
-        ("many_classes", "move", True),
+        ("mixed", "get", "STUDY"),
+        ("mixed", "get", "IMAGE"),
+        ("mixed", "move", "STUDY"),
+        ("mixed", "move", "IMAGE"),
+        ("mixed", "auto", "STUDY"),
+        ("mixed", "get", "SERIES"),
+        ("mixed", "move", "SERIES"),
+        ("many_classes", "get", "STUDY"),
+        ("many_classes", "move", "STUDY"),
     ],
 )
-def test_every_instance_comes_in_its_own_syntax_byte_for_byte(
-    filled: Filled, name: str, mode: str, whole_study: bool
-) -> None:
+def test_every_instance_comes_in_its_own_syntax_byte_for_byte(filled: Filled, name: str, mode: str, level: str) -> None:
     planted, shelf = getattr(filled, name), Shelf()
     wanted = find_instances(filled.archive, planted.study_instance_uid)
-    report = retrieve_instances(filled.mode(mode), planted.study_instance_uid, wanted, shelf, whole_study=whole_study)
+    report = retrieve_instances(filled.mode(mode), planted.study_instance_uid, wanted, shelf, level=level)
     assert (report.instances, report.completed, report.failed, report.reason) == (len(planted.uids),) * 2 + (0, "")
     assert_as_held(filled, planted, shelf)
 
@@ -148,19 +150,19 @@ def _end_of_file_meta(file: bytes) -> int:
 def test_only_what_is_missing_is_asked_for(filled: Filled, mode: str) -> None:
     shelf = Shelf()
     wanted = filled.listed[2:7]
-    report = retrieve_instances(filled.mode(mode), filled.mixed.study_instance_uid, wanted, shelf, whole_study=False)
+    report = retrieve_instances(filled.mode(mode), filled.mixed.study_instance_uid, wanted, shelf, level="IMAGE")
     assert set(shelf) == {match.sop_instance_uid for match in wanted}
     assert (report.completed, report.reason) == (5, "")
 
 
 def test_nothing_is_asked_for_where_nothing_is_wanted(filled: Filled) -> None:
-    report = retrieve_instances(filled.archive, "1.2.3", [], Shelf(), whole_study=False)
+    report = retrieve_instances(filled.archive, "1.2.3", [], Shelf(), level="IMAGE")
     assert (report.instances, report.reason) == (0, "")
 
 
 def test_a_study_that_cannot_be_listed_is_moved_as_a_whole(filled: Filled) -> None:
     shelf = Shelf()
-    report = retrieve_instances(filled.mode("move"), filled.mixed.study_instance_uid, None, shelf, whole_study=True)
+    report = retrieve_instances(filled.mode("move"), filled.mixed.study_instance_uid, None, shelf, level="STUDY")
     assert (set(shelf), report.reason) == (filled.mixed.uids, "")
 
 
@@ -171,7 +173,7 @@ def test_a_study_that_has_grown_since_it_was_listed_comes_whole(filled: Filled, 
     classes = [match.sop_class_uid for match in wanted]
     newest = next(match for match in wanted if classes.count(match.sop_class_uid) > 1)
     listed = [match for match in wanted if match != newest]
-    report = retrieve_instances(filled.mode(mode), filled.mixed.study_instance_uid, listed, shelf, whole_study=True)
+    report = retrieve_instances(filled.mode(mode), filled.mixed.study_instance_uid, listed, shelf, level="STUDY")
     assert (set(shelf), report.reason) == (filled.mixed.uids, "")
 
 
@@ -180,24 +182,24 @@ def test_a_study_that_has_grown_since_it_was_listed_comes_whole(filled: Filled, 
 def test_an_error_of_the_store_ends_the_round_and_comes_out(filled: Filled, mode: str, code: str) -> None:
     kept = []
 
-    def store(instance: ReceivedInstance) -> None:
+    def store(sop_class: str, uid: str, syntax: str) -> Arrival:
         if len(kept) == 3:
             raise RetryLater(code)
-        kept.append(instance)
+        return keeping(kept.append)(sop_class, uid, syntax)
 
     wanted = filled.listed
     with pytest.raises(RetryLater, match=code):
-        retrieve_instances(filled.mode(mode), filled.mixed.study_instance_uid, wanted, store, whole_study=True)
+        retrieve_instances(filled.mode(mode), filled.mixed.study_instance_uid, wanted, store, level="STUDY")
     assert len(kept) == 3
 
 
 def test_a_bug_in_the_store_comes_out_as_it_is(filled: Filled) -> None:
-    def store(_instance: ReceivedInstance) -> None:
+    def store(_sop_class: str, _uid: str, _syntax: str) -> Arrival:
         raise ZeroDivisionError
 
     wanted = filled.listed
     with pytest.raises(ZeroDivisionError):
-        retrieve_instances(filled.archive, filled.mixed.study_instance_uid, wanted, store, whole_study=True)
+        retrieve_instances(filled.archive, filled.mixed.study_instance_uid, wanted, store, level="STUDY")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +208,7 @@ def test_a_bug_in_the_store_comes_out_as_it_is(filled: Filled) -> None:
 def test_a_destination_that_cannot_be_reached_is_said(filled: Filled, title: str, reason: str) -> None:
     archive = replace(filled.mode("move"), calling_ae_title=title, receiver_port=free_port())
     wanted = filled.listed
-    report = retrieve_instances(archive, filled.mixed.study_instance_uid, wanted, Shelf(), whole_study=True)
+    report = retrieve_instances(archive, filled.mixed.study_instance_uid, wanted, Shelf(), level="STUDY")
     assert (report.instances, report.reason) == (0, reason)
 
 
@@ -217,4 +219,4 @@ def test_a_busy_receiver_port_is_said(filled: Filled) -> None:
         socket.create_server(("0.0.0.0", archive.receiver_port)),
         pytest.raises(RetryLater, match="RECEIVER_PORT_BUSY"),
     ):
-        retrieve_instances(archive, filled.mixed.study_instance_uid, wanted, Shelf(), whole_study=True)
+        retrieve_instances(archive, filled.mixed.study_instance_uid, wanted, Shelf(), level="STUDY")

@@ -24,7 +24,7 @@ def test_every_class_is_in_one_group_and_each_of_its_syntaxes_in_a_context_of_it
     groups = class_groups([*USUAL_CLASSES, *USUAL_CLASSES])
     assert [uid for group in groups for uid in group] == list(USUAL_CLASSES)
     for group in groups:
-        pairs = [(context.abstract_syntax, *context.transfer_syntax) for context in storage_contexts(group)]
+        pairs = [(sop_class, *syntaxes) for sop_class, syntaxes in storage_contexts(group)]
         assert len(set(pairs)) == len(pairs)
         assert set(pairs) >= {(uid, syntax) for uid in group for syntax in USUAL_SYNTAXES}
 

@@ -12,16 +12,17 @@ from dicom_assets.errors import BadInput, DicomAssetsError, RetryLater
 from dicom_assets.pacs.archive import Archive
 from dicom_assets.pacs.echo import echo
 from dicom_assets.pacs.find import find_instances, find_studies
+from dicom_assets.pacs.intake import Arrival
 from dicom_assets.pacs.query import StudyQuery
-from dicom_assets.pacs.retrieve import ReceivedInstance, RetrieveReport, retrieve_instances
+from dicom_assets.pacs.retrieve import RetrieveReport, retrieve_instances
 from tests.pacs.conftest import BRISK, HASTY, PATIENT
-from tests.pacs.peers import LITTLE_ENDIAN, STUDY, hanging, instance, relay, serving, wanted
+from tests.pacs.peers import LITTLE_ENDIAN, STUDY, Kept, hanging, instance, keeping, relay, serving, wanted
 
 
-def retrieve(
-    archive: Archive, count: int, store: Callable[[ReceivedInstance], None] = lambda _: None, *, whole: bool = True
-) -> RetrieveReport:
-    return retrieve_instances(archive, STUDY, wanted(count), store, whole_study=whole)
+def retrieve(archive: Archive, count: int, kept: list[Kept] | None = None, *, level: str = "STUDY") -> RetrieveReport:
+    return retrieve_instances(
+        archive, STUDY, wanted(count), keeping([].append if kept is None else kept.append), level=level
+    )
 
 
 def getting(*steps: object) -> dict:
@@ -57,7 +58,7 @@ def test_an_archive_that_stops_in_the_middle_is_given_up_and_what_came_is_kept()
 
     kept = []
     with hanging() as end, serving({evt.EVT_C_GET: handle}) as archive:
-        report = retrieve(archive, 3, kept.append)
+        report = retrieve(archive, 3, kept)
     assert (report.instances, report.reason, len(kept)) == (2, "PACS_STALLED", 2)
     assert (report.completed, report.remaining) == (2, 1)
 
@@ -138,15 +139,15 @@ def test_instances_of_another_study_are_not_let_in() -> None:
     kept = []
     stranger = instance(0, study=f"{STUDY}9")
     with serving(getting(2, (0xFF00, stranger), sent(0))) as archive:
-        retrieve(archive, 1, kept.append)
-        retrieve_instances(archive, STUDY, None, kept.append, whole_study=True)
+        retrieve(archive, 1, kept)
+        retrieve_instances(archive, STUDY, None, keeping(kept.append), level="STUDY")
     assert [each.sop_instance_uid for each in kept] == [f"{STUDY}.2.0"] * 2
 
 
 def test_at_image_level_only_the_wanted_instances_are_let_in() -> None:
     kept = []
     with serving(getting(2, sent(0), sent(1))) as archive:
-        retrieve(archive, 1, kept.append, whole=False)
+        retrieve(archive, 1, kept, level="IMAGE")
     assert [each.sop_instance_uid for each in kept] == [f"{STUDY}.2.0"]
 
 
@@ -158,7 +159,7 @@ def test_long_lists_of_instances_are_asked_for_in_parts() -> None:
         yield 0
 
     with serving({evt.EVT_C_GET: handle}, timeouts=PATIENT) as archive:
-        retrieve(archive, 250, whole=False)
+        retrieve(archive, 250, level="IMAGE")
     assert asked == [("IMAGE", 100), ("IMAGE", 100), ("IMAGE", 50)]
 
 
@@ -178,7 +179,7 @@ def test_one_instance_that_cannot_be_sent_does_not_keep_back_the_others() -> Non
 
     kept = []
     with serving({evt.EVT_C_GET: handle}, timeouts=PATIENT) as archive:
-        report = retrieve(archive, 40, kept.append, whole=False)
+        report = retrieve(archive, 40, kept, level="IMAGE")
     assert {each.sop_instance_uid for each in kept} == {match.sop_instance_uid for match in wanted(40)} - {damaged}
     assert (report.instances, report.reason, len(kept)) == (39, "PACS_RETRIEVE_FAILED", 39)
     assert len(requests) < 15
@@ -187,7 +188,7 @@ def test_one_instance_that_cannot_be_sent_does_not_keep_back_the_others() -> Non
 def test_a_full_disk_is_answered_with_out_of_resources() -> None:
     answers = []
 
-    def store(_instance: ReceivedInstance) -> None:
+    def store(_sop_class: str, _uid: str, _syntax: str) -> Arrival:
         raise RetryLater("DISK_FULL")
 
     def note(event: evt.Event) -> None:
@@ -196,7 +197,7 @@ def test_a_full_disk_is_answered_with_out_of_resources() -> None:
 
     handlers = {**getting(2, sent(0), sent(1)), evt.EVT_DIMSE_RECV: note}
     with serving(handlers) as archive, pytest.raises(RetryLater, match="DISK_FULL"):
-        retrieve(archive, 2, store)
+        retrieve_instances(archive, STUDY, wanted(2), store, level="STUDY")
     assert answers[0] == 0xA700
 
 
@@ -273,7 +274,7 @@ def test_what_nobody_asked_for_is_refused_by_the_receiver() -> None:
     port = [0]
     with serving({evt.EVT_C_MOVE: handle}, retrieve="move") as archive:
         port[0] = archive.receiver_port
-        retrieve(archive, 1, kept.append)
+        retrieve(archive, 1, kept)
     assert statuses == [0xC000, 0x0000]
     assert [each.sop_instance_uid for each in kept] == [f"{STUDY}.2.0"]
 
@@ -290,9 +291,7 @@ def test_the_receiver_takes_private_and_retired_sop_classes() -> None:
     with serving({evt.EVT_C_MOVE: handle}, retrieve="move") as archive:
         port[0] = archive.receiver_port
         first, second = wanted(2)
-        retrieve_instances(
-            archive, STUDY, [replace(first, sop_class_uid=private), second], lambda _: None, whole_study=True
-        )
+        retrieve_instances(archive, STUDY, [replace(first, sop_class_uid=private), second], keeping(), level="STUDY")
     assert statuses == [0, 0]
 
 
@@ -358,7 +357,7 @@ def study(**elements: object) -> tuple[int, Dataset]:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        (0xA700, "PACS_OUT_OF_RESOURCES"),
+        (0xA700, "PACS_QUERY_CAPPED"),
         (0xA900, "PACS_IDENTIFIER_REFUSED"),
         (0xC001, "PACS_QUERY_FAILED"),
         (0xFE00, "PACS_QUERY_CAPPED"),

@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import Dataset
 
 import dicom_assets.pacs
 from dicom_assets.errors import REASONS, BadInput, RetryLater
+from dicom_assets.pacs.commands import Command
 from dicom_assets.pacs.status import MEANINGS, SERVICES, meaning_of, read_status
 
 
@@ -56,9 +56,8 @@ def test_nothing_but_0000_is_success() -> None:
     assert [s for s in range(0x10000) for service in SERVICES if meaning_of(service, s).is_success] == [0] * 4
 
 
-def test_a_response_without_a_status_says_that_the_association_ended() -> None:
-    assert read_status("get", Dataset()).reason == "PACS_ABORTED"
-    assert read_status("get", Dataset(), is_first=True).reason == "PACS_REQUEST_ABORTED"
+def test_a_response_without_a_status_is_none_that_can_be_read() -> None:
+    assert read_status("get", Command({})).reason == "PACS_UNREADABLE_ANSWER"
 
 
 def test_what_may_pass_by_itself_is_to_be_retried() -> None:

@@ -1,26 +1,25 @@
-"""The package's settings: the only module that reads the environment.
+"""The package's settings: the only room that reads the environment.
 
 Variables, units and defaults are those of `.env.example`. A `.env` file in the working folder is read first; the
 environment wins over it.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from .errors import BadInput
+from ..errors import BadInput
+from .archives import ARCHIVE_DEFAULTS, ArchiveSettings, read_archives
+from .hours import Hours, read_hours
 
 #: variable -> default, in the order of .env.example
 DEFAULTS = {
-    "DICOM_PACS_HOST": "",
-    "DICOM_PACS_PORT": "11112",
-    "DICOM_PACS_AE_TITLE": "",
-    "DICOM_CALLING_AE_TITLE": "DICOM_ASSETS",
-    "DICOM_PACS_RETRIEVE": "auto",
-    "DICOM_PACS_DICOMWEB_URL": "",
-    "DICOM_RECEIVER_PORT": "11112",
+    **ARCHIVE_DEFAULTS,
+    "DICOM_PACS_HOURS": "",
+    "DICOM_SITE_TIME_ZONE": "",
     "DICOM_ANONYMIZE_ON_UPLOAD": "false",
     "DICOM_RESTRICTED_ROOT": "data/restricted",
     "DICOM_RELEASED_ROOT": "data/released",
@@ -28,45 +27,47 @@ DEFAULTS = {
     "DICOM_MAPPING_KEY_FILE": "data/keys/mapping.key",
     "DICOM_ARRIVAL_SETTLE_SECONDS": "120",
     "DICOM_PROFILE": "basic",
+    "DICOM_DELIVERY_TO": "",
 }
+
+#: Variables that say more of an archive than its name and place
+_OF_AN_ARCHIVE = re.compile(r"DICOM_PACS_([2-9]_.*|HOURS|DICOMWEB_.*|TLS|INSTANCES_PER_SECOND|QUERY_LIMIT)")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One process's settings. Ports: 1 to 65535. Paths: as given, relative to the working folder."""
+    """One process's settings. Paths: absolute. archives: in the order in which they are asked; the first is always
+    there, without host and URL where no archive is configured. delivery_to: host:port:AET or a URL; empty: none."""
 
-    pacs_host: str
-    pacs_port: int
-    pacs_ae_title: str
-    calling_ae_title: str
-    pacs_retrieve: str
-    receiver_port: int
+    archives: tuple[ArchiveSettings, ...]
+    hours: Hours
     restricted_root: Path
     released_root: Path
     pseudonym_key_file: Path
     profile: str
+    delivery_to: str
 
     @classmethod
     def from_env(cls, overrides: Mapping[str, str] = MappingProxyType({})) -> "Settings":
-        """overrides: variable -> value, stronger than the environment; empty ones count as absent.
-        Raises BadInput with a code where a variable cannot be used."""
-        given = {**_env_file(Path(".env")), **os.environ, **{name: value for name, value in overrides.items() if value}}
-        value = {name: given.get(name) or default for name, default in DEFAULTS.items()}
-        if value["DICOM_PACS_RETRIEVE"] not in ("auto", "get", "move"):
-            raise BadInput("SETTING_RETRIEVE")
+        """overrides: variable -> value, stronger than the environment; empty ones count as absent. Overrides that name
+        an archive's host mean this archive alone: what the environment says of its archives' hours, limits and ways,
+        and of further archives, is left out. Raises BadInput with a code where a variable cannot be used."""
+        overrides = {name: value for name, value in overrides.items() if value}
+        given = {**_env_file(Path(".env")), **os.environ}
+        if "DICOM_PACS_HOST" in overrides:
+            given = {name: value for name, value in given.items() if not _OF_AN_ARCHIVE.fullmatch(name)}
+        given = {name: value for name, value in (given | overrides).items() if value}
+        value = DEFAULTS | given
         if "://" in value["DICOM_RELEASED_ROOT"]:
             raise BadInput("SETTING_RELEASED_ROOT")
         settings = cls(
-            pacs_host=value["DICOM_PACS_HOST"].strip(),
-            pacs_port=_port(value["DICOM_PACS_PORT"]),
-            pacs_ae_title=_ae_title(value["DICOM_PACS_AE_TITLE"]),
-            calling_ae_title=_ae_title(value["DICOM_CALLING_AE_TITLE"]),
-            pacs_retrieve=value["DICOM_PACS_RETRIEVE"],
-            receiver_port=_port(value["DICOM_RECEIVER_PORT"]),
+            archives=read_archives(given),
+            hours=read_hours(value["DICOM_PACS_HOURS"], value["DICOM_SITE_TIME_ZONE"]),
             restricted_root=Path(value["DICOM_RESTRICTED_ROOT"]).absolute(),
             released_root=Path(value["DICOM_RELEASED_ROOT"]).absolute(),
             pseudonym_key_file=Path(value["DICOM_PSEUDONYM_KEY_FILE"]).absolute(),
             profile=value["DICOM_PROFILE"],
+            delivery_to=value["DICOM_DELIVERY_TO"].strip(),
         )
         settings._refuse_overlapping_roots()
         return settings
@@ -96,15 +97,3 @@ def dagster_home(default: Path) -> Path:
     home = Path(os.environ.get("DAGSTER_HOME") or default).absolute()
     os.environ["DAGSTER_HOME"] = str(home)
     return home
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise BadInput("SETTING_PORT")
-    return int(text)
-
-
-def _ae_title(text: str) -> str:
-    if len(text) > 16 or not text.isascii() or not text.isprintable() or "\\" in text:
-        raise BadInput("SETTING_AE_TITLE")
-    return text.strip()

@@ -1,0 +1,54 @@
+"""`dicom-assets send`: released instances to a destination."""
+
+import argparse
+import json
+from collections import Counter
+
+from ..errors import REASONS
+from ..settings import Settings
+from ..workflow.deliver import DeliveryReport, deliver
+from ..workflow.destination import destination_of
+from ..workflow.job import archive_of, zones_of
+from .output import say, terminal_progress
+
+
+def send(options: argparse.Namespace) -> int:
+    """0 where all of it is there, 1 where it ended early, 3 where some of it was refused."""
+    settings = Settings.from_env()
+    destination = destination_of(options.to, archive_of(settings))
+    report = deliver(zones_of(settings), destination, options.batch, terminal_progress)
+    if options.json:
+        print(json.dumps(_as_json(report)))
+    else:
+        print(
+            f"{report.released} released: {report.already_there} already there, {report.sent} sent, "
+            f"{len(report.refused)} refused, {report.not_sent} not sent; {report.committed} committed"
+        )
+    _say_what_is_left(report, in_full=not options.json)
+    if report.failure is not None:
+        raise report.failure
+    return 3 if report.refused else 0
+
+
+def _as_json(report: DeliveryReport) -> dict[str, object]:
+    return {
+        "destination_kind": report.destination_kind,
+        "released": report.released,
+        "already_there": report.already_there,
+        "sent": report.sent,
+        "committed": report.committed,
+        "not_sent": report.not_sent,
+        "refused": [{"file": file, "code": code} for file, code in report.refused],
+    }
+
+
+def _say_what_is_left(report: DeliveryReport, *, in_full: bool) -> None:
+    for code, count in sorted(Counter(code for _, code in report.refused).items()):
+        say(f"{count} refused: {code}: {REASONS.get(code, '')}")
+    if in_full:
+        for file, code in report.refused:
+            say(f"{file}: {code}")
+    if report.warned:
+        say(f"{report.warned} sent: SEND_STORED_WITH_WARNING: {REASONS.get('SEND_STORED_WITH_WARNING', '')}")
+    if report.commitment_offered is False:
+        say("The destination offers no storage commitment: that it keeps what it stored is its word alone.")

@@ -1,0 +1,137 @@
+"""PDUs on a TCP connection (PS3.8 9.3). One thread reads and writes it; waiting is limited by a Patience.
+
+The data of a PDU is handed on as it comes, so that neither a large instance nor a length that lies takes memory.
+"""
+
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from ..errors import DicomAssetsError, RetryLater
+from .patience import Patience
+from .tls import why_refused
+
+ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
+
+#: Bytes of a P-DATA PDU that we accept: fewer, larger PDUs are faster. PS3.8 D.1.
+MAXIMUM_PDU_LENGTH = 131072
+
+_QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  #: Linux only
+_BUFFER = 1 << 18
+#: Seconds of one wait, after which it is looked whether somebody has given up meanwhile.
+_SLICE = 0.2
+_PDU = struct.Struct(">BxI")
+_PDV = struct.Struct(">IBB")
+_PDU_PDV = struct.Struct(">BxIIBB")
+
+#: Hands out the next piece of what is to be sent.
+Read = Callable[[int], bytes]
+
+
+class Connection:
+    """Raises RetryLater: PACS_STALLED where patience ends, PACS_ABORTED where the peer hung up."""
+
+    def __init__(self, sock: socket.socket, patience: Patience) -> None:
+        self.patience = patience
+        self.received = 0  #: bytes in all
+        self._socket = sock
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._start = self._stop = 0
+        with suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def read_header(self) -> tuple[int, int]:
+        """Type and length, in bytes, of the next PDU."""
+        return _PDU.unpack(self.read(_PDU.size))
+
+    def read_pdv_header(self) -> tuple[int, int, int]:
+        """Bytes of the fragment that follows, presentation context ID, message control header."""
+        length, context_id, control = _PDV.unpack(self.read(_PDV.size))
+        return length - 2, context_id, control
+
+    def read(self, count: int) -> bytes:
+        return b"".join(bytes(piece) for piece in self.pieces(count))
+
+    def pieces(self, count: int) -> Iterator[memoryview]:
+        """The next count bytes as they come; each piece is good until the next is asked for."""
+        while count > 0:
+            if self._start == self._stop:
+                self._fill()
+            piece = self._buffer[self._start : min(self._stop, self._start + count)]
+            self._start += len(piece)
+            count -= len(piece)
+            yield piece
+
+    def skip(self, count: int) -> None:
+        for _ in self.pieces(count):
+            pass
+
+    def send(self, *pieces: bytes) -> None:
+        with _coded():
+            self._socket.settimeout(self.patience.timeouts.stall)
+            self._socket.sendall(b"".join(pieces))
+
+    def send_pdu(self, kind: int, body: bytes) -> None:
+        self.send(_PDU.pack(kind, len(body)), body)
+
+    def send_fragments(self, context_id: int, maximum: int, is_command: bool, length: int, read: Read) -> None:
+        """One P-DATA PDU a fragment (PS3.8 9.3.5). maximum: bytes of a PDU that the peer takes."""
+        room = max(maximum - _PDV.size, 16)
+        while True:
+            piece = read(min(room, length))
+            length -= len(piece)
+            if length and not piece:
+                raise RetryLater("FILE_OPERATION_FAILED")
+            control = is_command | (0 if length else 2)
+            header = _PDU_PDV.pack(P_DATA, len(piece) + _PDV.size, len(piece) + 2, context_id, control)
+            self.send(header, piece)
+            if not length:
+                return
+
+    def abort(self, source: int = 0, reason: int = 0) -> None:
+        """A-ABORT, and the end of the connection."""
+        with suppress(DicomAssetsError):
+            self.send_pdu(ABORT, bytes((0, 0, source, reason)))
+        self.close()
+
+    def cut(self) -> None:
+        """End the connection from another thread, whatever it waits for."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.cut()
+        with suppress(OSError):
+            self._socket.close()
+
+    def _fill(self) -> None:
+        """At least one byte more."""
+        with _coded():
+            while True:
+                # Nagle's algorithm on the peer's side holds back the second part of a message for the acknowledgement
+                # of the first, which is delayed some 40 ms unless this is said before each wait.
+                if _QUICK_ACK is not None:
+                    self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+                self._socket.settimeout(min(self.patience.left(), _SLICE))
+                with suppress(TimeoutError):
+                    self._start, self._stop = 0, self._socket.recv_into(self._buffer)
+                    break
+        if not self._stop:
+            raise RetryLater("PACS_ABORTED")
+        self.received += self._stop
+        self.patience.moved(self._stop)
+
+
+@contextmanager
+def _coded() -> Iterator[None]:
+    """What a socket raises, as our codes."""
+    try:
+        yield
+    except TimeoutError:
+        raise RetryLater("PACS_STALLED") from None
+    except ssl.SSLError as error:
+        raise why_refused(error) from None
+    except (OSError, ValueError):
+        raise RetryLater("PACS_ABORTED") from None

@@ -1,0 +1,63 @@
+"""An archive as its settings describe it. Files that hold a secret are refused where others can read them."""
+
+import os
+from pathlib import Path
+
+from ..errors import BadInput, Refused
+from ..pacs.archive import Archive, Timeouts, Tls
+from ..settings.archives import ArchiveSettings, TlsSettings
+
+_LONGEST_HEADER = 8192  #: bytes of an Authorization header
+
+
+def archive_from(settings: ArchiveSettings) -> Archive:
+    """Raises BadInput: SETTING_SECRET_FILE, SETTING_AUTHORIZATION; Refused: SECRET_FILE_OPEN_TO_OTHERS."""
+    return Archive(
+        host=settings.host,
+        port=settings.port,
+        called_ae_title=settings.ae_title,
+        calling_ae_title=settings.calling_ae_title,
+        retrieve=settings.retrieve,
+        receiver_port=settings.receiver_port,
+        timeouts=Timeouts(
+            connect=settings.connect_seconds,
+            acse=settings.acse_seconds,
+            first_response=settings.first_response_seconds,
+            stall=settings.stall_seconds,
+            no_progress=settings.no_progress_seconds,
+        ),
+        name=settings.name,
+        dicomweb_url=settings.dicomweb_url,
+        dicomweb_authorization=_authorization(settings.dicomweb_authorization_file),
+        tls=None if settings.tls is None else _tls(settings.tls),
+        instances_per_second=settings.instances_per_second,
+        default_character_set=settings.character_set,
+        query_limit=settings.query_limit,
+    )
+
+
+def _tls(settings: TlsSettings) -> Tls:
+    if settings.certificate is not None:
+        _refuse_if_open(settings.key or settings.certificate)
+    return Tls(settings.authorities, settings.certificate, settings.key, settings.check_host)
+
+
+def _authorization(path: Path | None) -> str:
+    """The value of the Authorization header: the file's one line."""
+    if path is None:
+        return ""
+    _refuse_if_open(path)
+    text = path.read_bytes()[: _LONGEST_HEADER + 1].decode("latin-1").strip()
+    if not text or not text.isascii() or not text.isprintable() or len(text) > _LONGEST_HEADER:
+        raise BadInput("SETTING_AUTHORIZATION")
+    return text
+
+
+def _refuse_if_open(path: Path) -> None:
+    """As PostgreSQL judges the key of a client: nobody but its owner may read it; root's may be read by a group."""
+    if not path.is_file():
+        raise BadInput("SETTING_SECRET_FILE")
+    status = path.stat()
+    others = 0o027 if status.st_uid == 0 != os.geteuid() else 0o077
+    if status.st_mode & others:
+        raise Refused("SECRET_FILE_OPEN_TO_OTHERS")

@@ -1,0 +1,236 @@
+"""Every mode of the faulty archive: the right row in the ledger, never "done" with an instance missing; and once the
+archive is healthy, the same batch run again ends done and asks only for what was missing."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from pynetdicom.dsutils import split_dataset
+
+from dicom_assets.batches.request import RequestRow, create_request
+from dicom_assets.deid.profile import load_profile
+from dicom_assets.deid.pseudonyms import PseudonymKey
+from dicom_assets.demo.corpus import Corpus, DemoStudy
+from dicom_assets.errors import REASONS, RetryLater
+from dicom_assets.pacs.archive import Archive, Timeouts
+from dicom_assets.storage.ledger import StudyRow, sums_that_fail
+from dicom_assets.storage.manifests import MANIFEST, RawInstance
+from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.zones import Zones
+from dicom_assets.workflow.job import Job
+from dicom_assets.workflow.resolve import resolve_studies
+from dicom_assets.workflow.retrieve import retrieve_studies
+from tests.support.faulty import MODES, FaultyArchive, Healthy, Mode, connecting, finding, sending
+from tests.support.orthanc import free_port
+
+#: Never reached by an archive that answers, however busy the machine is.
+_PATIENT = Timeouts(connect=20, acse=20, first_response=20, stall=20, no_progress=30)
+#: For archives that do not answer.
+_HASTY = Timeouts(connect=1, acse=1, first_response=1, stall=1, no_progress=1.5)
+
+_MISSING = "INSTANCES_MISSING"
+
+
+@dataclass(frozen=True)
+class Ends:
+    """How the batch ends with the faulty archive. reasons: any of them, separated by spaces. received: instances.
+
+    ways: of retrieving. by: the request row's key.
+    """
+
+    state: str
+    reasons: str = ""
+    received: tuple[int, ...] = (6,)
+    ways: tuple[str, ...] = ("get", "move")
+    by: str = "StudyInstanceUID"
+    timeouts: Timeouts = _PATIENT
+
+
+def _done(**more: object) -> Ends:
+    return Ends("done", **more)
+
+
+def _short(reasons: str, *received: int, **more: object) -> Ends:
+    return Ends("incomplete", reasons, received, **more)
+
+
+_FIND = {"ways": ("get",)}
+
+CASES: dict[type[Mode], Ends] = {
+    Healthy: _done(),
+    # what it finds
+    finding.CountsSeriesOnly: _done(**_FIND),
+    finding.CountsStudiesOnly: _done(**_FIND),
+    finding.CountsNothing: _short("EXPECTED_COUNT_UNKNOWN", 6, **_FIND),
+    finding.CountsOneTooMany: _short(f"EXPECTED_COUNT_UNKNOWN {_MISSING}", 6, **_FIND),
+    finding.CountsOneTooFew: _done(**_FIND),
+    finding.CountsOneTooManyAndListsNone: _short(_MISSING, 6, **_FIND),
+    finding.CapsImageListsSilently: _done(**_FIND),
+    finding.CapsImageLists: _done(**_FIND),
+    finding.CapsStudiesSilently: _done(**_FIND),
+    finding.CapsStudies: _done(**_FIND),
+    finding.PadsUids: _done(),
+    finding.PadsAndLowersPatientIds: _done(by="PatientID", **_FIND),
+    finding.IgnoresUidKeys: _done(**_FIND),
+    finding.ReturnsUniqueKeysOnly: _done(),
+    finding.DeclaresNoCharacterSet: _done(by="PatientID", **_FIND),
+    finding.AnswersTwice: _done(**_FIND),
+    finding.AnswersTheLastRequestAgain: _done(**_FIND),
+    finding.NeverStopsAnswering: Ends("failed", "PACS_QUERY_CAPPED", (0,), **_FIND),
+    finding.FailsInTheMiddleOfAList: Ends("failed", "PACS_OUT_OF_RESOURCES", (0,), **_FIND),
+    finding.AbortsQueriesForImages: Ends("failed", "PACS_ABORTED PACS_REQUEST_ABORTED", (0,), **_FIND),
+    finding.SilentToQueries: Ends("failed", "PACS_STALLED", (0,), timeouts=_HASTY, **_FIND),
+    # what it sends, and says of it
+    sending.SendsNothing: _short(_MISSING, 0),
+    sending.SendsNothingAtFirst: _done(),
+    sending.DropsEveryThird: _done(),
+    sending.NeverSendsOne: _short(_MISSING, 5),
+    sending.GivesNoCounts: _short(_MISSING, 5),
+    sending.CountsWrongly: _done(),
+    sending.SendsNoPendingResponses: _done(),
+    sending.WarnsThoughAllCame: _done(),
+    sending.FailsToSendOne: _short("PACS_SUBOPERATIONS_FAILED PACS_SUBOPERATIONS_REFUSED", 5),
+    sending.CannotCountMatches: _short("PACS_OUT_OF_RESOURCES", 0),
+    sending.RefusesSuboperations: _short("PACS_SUBOPERATIONS_REFUSED", 0),
+    sending.DoesNotKnowTheDestination: _short("PACS_UNKNOWN_DESTINATION", 0, ways=("move",)),
+    sending.GivesUpAtOne: _short("PACS_RETRIEVE_FAILED PACS_MOVE_FAILED", 5),
+    sending.EndsWithAnUnknownStatus: _short("PACS_UNKNOWN_STATUS", 5, 6),
+    sending.SendsAnotherStudyToo: _done(),
+    sending.SendsTwice: _done(),
+    sending.SendsOtherContentToo: Ends("incomplete", "INSTANCE_CONFLICT", (6,)),
+    sending.TruncatesOne: _short(_MISSING, 5),
+    sending.ChangesOneUid: _short(_MISSING, 5),
+    sending.Transcodes: _done(),
+    sending.SendsLate: _done(ways=("move",)),
+    sending.SendsWholeStudiesOnly: _done(),
+    sending.SendsTheFirstOnly: _done(),
+    sending.SendsTwoARequest: _done(),
+    sending.GetsOneMore: _done(),
+    sending.LosesOne: _done(received=(5,)),
+    # how it is connected
+    connecting.RejectsEverySecondAssociation: _done(),
+    connecting.AcceptsThreeContexts: _done(ways=("get",)),
+    connecting.OffersNoGet: _done(ways=("auto",)),
+    connecting.SendsNotOverAssociationsOfOthers: _done(ways=("auto",)),
+    connecting.EndsAfterEachQuery: _done(**_FIND),
+    connecting.AbortsInTheMiddle: _done(),
+    connecting.AbortsInsteadOfAStatus: _done(),
+    connecting.ResetsInTheMiddleOfAnInstance: _done(),
+    connecting.SilentToRetrievals: _short("PACS_STALLED", 0, timeouts=_HASTY),
+    connecting.SilentInTheMiddle: _short("PACS_STALLED", 2, 4, 6, timeouts=_HASTY),
+    connecting.SilentInTheMiddleOfAnInstance: _short("PACS_STALLED", 2, timeouts=_HASTY),
+    connecting.Drips: _short("PACS_STALLED", 0, timeouts=_HASTY),
+    connecting.PendingForEver: _short("PACS_STALLED", 0, timeouts=_HASTY),
+}
+
+
+@pytest.fixture(scope="module")
+def study(corpus: Corpus) -> DemoStudy:
+    """Six instances: CT and DX, three series, three transfer syntaxes."""
+    return next(study for study in corpus.studies if study.modalities == ("CT", "DX"))
+
+
+@pytest.fixture(scope="module")
+def faulty(corpus: Corpus, study: DemoStudy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyArchive]:
+    """It holds that study, and one other."""
+    folder = tmp_path_factory.mktemp("faulty")
+    other = next(study for study in corpus.studies if study.modalities == ("CT",))
+    for instance in study.instances + other.instances:
+        shutil.copyfile(corpus.folder / instance.path, folder / Path(instance.path).name)
+    with FaultyArchive(folder, known_peers={"DICOM_ASSETS": ("127.0.0.1", free_port())}) as archive:
+        yield archive
+
+
+@pytest.fixture
+def job(faulty: FaultyArchive, tmp_path: Path) -> Job:
+    _, port = faulty.known_peers["DICOM_ASSETS"]
+    faulty.lost.clear()
+    return Job(
+        zones=Zones(tmp_path / "restricted", tmp_path / "released"),
+        archive=Archive("127.0.0.1", faulty.port, faulty.ae_title, "DICOM_ASSETS", "get", port, _PATIENT),
+        profile=load_profile("basic"),
+        key=PseudonymKey(bytes(range(32))),
+        workers=2,
+    )
+
+
+def test_every_mode_has_a_sentence_and_a_case() -> None:
+    assert set(CASES) == set(MODES)
+    assert len(CASES) > 25
+    assert all(mode.sentence().endswith(".") for mode in MODES)
+    assert {reason for ends in CASES.values() for reason in ends.reasons.split()} <= set(REASONS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "way"),
+    [pytest.param(mode, way, id=f"{mode.__name__}-{way}") for mode, ends in CASES.items() for way in ends.ways],
+)
+def test_what_came_is_said_and_the_rest_is_asked_for_again(
+    job: Job, faulty: FaultyArchive, study: DemoStudy, mode: type[Mode], way: str
+) -> None:
+    ends = CASES[mode]
+    keys = {"StudyInstanceUID": {"study_instance_uid": study.study_instance_uid}}
+    keys["PatientID"] = {"patient_id": study.patient_id}
+    batch = create_request(job.zones, "cohort", "20260131", "", [RequestRow(**keys[ends.by])]).batch
+    faulty.mode = mode
+    row = run(_by(job, way, ends.timeouts), batch)
+    here = received(job, batch)
+    assert row.state == ends.state, row.reason
+    assert row.reason in ends.reasons.split() or row.reason == ends.reasons
+    assert row.received in ends.received
+    assert_is_true(row, here, originals(faulty, study))
+
+    faulty.mode = Healthy
+    row = run(_by(job, way, _PATIENT), batch)
+    assert (row.state, row.reason) == ("done", "")
+    everything = originals(faulty, study)
+    assert_is_true(row, received(job, batch), everything)
+    if mode is not sending.Transcodes:
+        assert received(job, batch) == everything
+    assert sorted(faulty.sent) == sorted(everything.keys() - here.keys())
+
+
+def run(job: Job, batch: str) -> StudyRow:
+    """The study's row after both stages. An archive that nothing could be asked of leaves none, and is tried again."""
+    try:
+        resolve_studies(job, batch)
+        (row,) = retrieve_studies(job, batch)
+    except RetryLater as error:
+        return StudyRow("", "failed", error.code, 0, 0)
+    return row
+
+
+def _by(job: Job, way: str, timeouts: Timeouts) -> Job:
+    return replace(job, archive=replace(job.archive, retrieve=way, timeouts=timeouts))
+
+
+def assert_is_true(row: StudyRow, here: dict[str, bytes], held: dict[str, bytes]) -> None:
+    """The row says what is on the disk; what is done is all that the archive holds."""
+    assert sums_that_fail(row, "raw_dicom") == []
+    assert row.received == len(here)
+    if row.state == "done":
+        assert here.keys() == held.keys()
+
+
+def received(job: Job, batch: str) -> dict[str, bytes]:
+    """SOPInstanceUID -> data set, of what the raw folder's manifest names."""
+    folders = (job.zones.restricted / "raw" / batch).glob("*/")
+    return {
+        row.sop_instance_uid: _data_set(folder / row.file)
+        for folder in folders
+        for row in read_rows(folder / MANIFEST, RawInstance)
+    }
+
+
+def originals(faulty: FaultyArchive, study: DemoStudy) -> dict[str, bytes]:
+    """SOPInstanceUID -> data set, of what the archive holds of the study."""
+    entries = [entry for entry in faulty.everything() if entry.uid_of("STUDY") == study.study_instance_uid]
+    return {entry.uid_of("IMAGE"): _data_set(entry.path) for entry in entries}
+
+
+def _data_set(path: Path) -> bytes:
+    """The file from behind its file meta."""
+    _, start = split_dataset(path)
+    return path.read_bytes()[start:]
