@@ -75,6 +75,9 @@ def _run(commands: Commands) -> None:
     run = commands.add_parser("run", help="materialize the five assets for one batch")
     run.add_argument("batch", metavar="BATCH", help="a key that plan printed")
     run.add_argument("--from", dest="start", metavar="ASSET", default="", help="begin with this asset")
+    run.add_argument(
+        "--urgent", action="store_true", help="whatever the archive's hours, and before other batches at the archive"
+    )
     run.set_defaults(run="batch.run")
 
 

@@ -10,7 +10,7 @@ from .defs.checks import CHECKS
 from .defs.jobs import extract_batch, plan_nightly
 from .defs.resources import DeidResource, PacsResource, StorageResource
 from .defs.schedules import nightly
-from .defs.sensors import batch_requests
+from .defs.sensors import batch_requests, retry_batches
 from .quiet import protect_process
 from .workflow.job import Progress, no_progress
 
@@ -30,7 +30,7 @@ def build_defs(
         asset_checks=CHECKS,
         jobs=[extract_batch, plan_nightly],
         schedules=[nightly],
-        sensors=[batch_requests],
+        sensors=[batch_requests, retry_batches],
         resources={
             "storage": StorageResource(**storage),
             "pacs": PacsResource(**pacs),

@@ -38,13 +38,19 @@ class Request:
 
 
 def create_request(zones: Zones, source: str, day: str, name: str, rows: Sequence[RequestRow]) -> Request:
-    """Write the request under the next free key of that source and day."""
-    number = 1
+    """Write the request under the key after the last one of that source and day."""
+    number = _last_number(zones, source, day)
     while True:
+        number += 1
         request = Request(batch_key(source, day, number), name, tuple(rows))
         if create_exclusively(zones.request(request.batch), _encode(request)):
             return request
-        number += 1
+
+
+def _last_number(zones: Zones, source: str, day: str) -> int:
+    """0 where there is none."""
+    keys = zones.requests.glob(f"{source}-{day}-*.json")
+    return max((int(number) for key in keys if (number := key.stem.rpartition("-")[2]).isdecimal()), default=0)
 
 
 def _encode(request: Request) -> bytes:

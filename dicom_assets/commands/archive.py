@@ -11,10 +11,11 @@ import pandas as pd
 from ..batches.cohort import Note, parse_date, read_cohort
 from ..batches.planning import Plan, plan_cohort, plan_window, write_batches
 from ..errors import REASONS, BadInput
+from ..pacs.archive import Archive
 from ..pacs.echo import echo as c_echo
-from ..pacs.find import StudyQuery, find_studies
+from ..pacs.find import StudyMatch, StudyQuery, in_order, iter_studies
 from ..settings import Settings
-from ..workflow.job import archive_of, coded_file_errors, zones_of
+from ..workflow.job import archive_of, archives_of, coded_file_errors, zones_of
 from .output import say
 
 
@@ -35,7 +36,7 @@ def find(options: argparse.Namespace) -> int:
         date_to=date_to,
         modalities=tuple(options.modality),
     )
-    studies = [asdict(match) for match in find_studies(archive_of(Settings.from_env()), query)]
+    studies = [asdict(match) for match in _in_any(archives_of(Settings.from_env()), query)]
     if options.json:
         print(json.dumps({"count": len(studies), "studies": studies}, ensure_ascii=False))
         return 0
@@ -45,6 +46,15 @@ def find(options: argparse.Namespace) -> int:
     else:
         print(table.to_string(index=False) if studies else "No study fits.")
     return 0
+
+
+def _in_any(archives: Sequence[Archive], query: StudyQuery) -> list[StudyMatch]:
+    """Of a study that several archives hold, the first one's; by date, time, UID."""
+    found: dict[str, StudyMatch] = {}
+    for archive in archives:
+        for match in iter_studies(archive, query):
+            found.setdefault(match.study_instance_uid, match)
+    return in_order(found.values())
 
 
 def _window(first: str, last: str) -> tuple[str, str]:
@@ -57,7 +67,8 @@ def _window(first: str, last: str) -> tuple[str, str]:
 def plan(options: argparse.Namespace) -> int:
     """Batch keys on stdout, one a line; what was refused or merged on stderr."""
     settings = Settings.from_env()
-    zones, archive = zones_of(settings), archive_of(settings)
+    zones = zones_of(settings)
+    archives = [archive for archive in archives_of(settings) if archive.host or archive.dicomweb_url]
     if (options.cohort is None) == (not (options.date_from or options.date_to)):
         raise BadInput("PLAN_WHAT")
     refused: Sequence[Note] = ()
@@ -66,12 +77,14 @@ def plan(options: argparse.Namespace) -> int:
         refused = cohort.refused
         for note in (*cohort.refused, *cohort.merged):
             say(f"line {note.line}: {note.code}: {REASONS[note.code]}")
-        planned = plan_cohort(archive if archive.host else None, cohort.rows)
+        planned = plan_cohort(archives, cohort.rows)
     else:
         date_from, date_to = _window(options.date_from, options.date_to)
         if not (date_from and date_to):
             raise BadInput("WINDOW_MALFORMED")
-        planned = plan_window(archive, date_from, date_to)
+        if not archives:
+            raise BadInput("PACS_NOT_CONFIGURED")
+        planned = plan_window(archives, date_from, date_to)
     _say_plan(planned)
     if not planned.rows:
         if options.cohort is not None:

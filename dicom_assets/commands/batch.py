@@ -9,11 +9,9 @@ import pandas as pd
 
 from ..batches.request import list_batches, load_request
 from ..errors import REASONS, BadInput
-from ..pacs.echo import echo as c_echo
 from ..settings import Settings, dagster_home
-from ..storage.ledger import STAGES, StudyRow, latest_rows, read_stage
+from ..storage.ledger import STAGES, StudyRow, latest_rows
 from ..storage.mapping import export_csv, mapped_batches
-from ..storage.zones import Zones
 from ..workflow.job import coded_file_errors, job_of, zones_of
 from .output import say, terminal_progress
 
@@ -30,30 +28,20 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Materialize, print the ledger, and say what is not done."""
     if options.start not in ("", *STAGES):
         raise BadInput("RUN_FROM_WHAT")
     settings = Settings.from_env()
-    job = job_of(settings)
-    load_request(job.zones, options.batch)
-    if options.start in ("", "pacs_studies", "raw_dicom") and _something_to_retrieve(job.zones, options.batch):
-        c_echo(job.archive)
+    zones, batch = job_of(settings).zones, options.batch
+    load_request(zones, batch)
     home = dagster_home(settings.restricted_root.parent / "dagster")
     from ..definitions import build_defs
-
-    return run_in_dagster(home, build_defs(progress=terminal_progress), job.zones, options.batch, options.start)
-
-
-def _something_to_retrieve(zones: Zones, batch: str) -> bool:
-    rows = read_stage(zones, batch, "raw_dicom")
-    return not rows or any(row.found and (row.missing or row.expected is None) for row in rows)
-
-
-def run_in_dagster(home, defs, zones: Zones, batch: str, start: str = "") -> int:
-    """Materialize, print the ledger, and say what is not done."""
     from ..defs.instance import open_instance, run_batch
 
     with coded_file_errors(), open_instance(home) as instance:
-        outcome = run_batch(instance, defs, batch, start)
+        outcome = run_batch(
+            instance, build_defs(progress=terminal_progress), batch, options.start, urgent=options.urgent
+        )
     if not outcome.success:
         say(outcome.message)
         return 1

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 from ..errors import REASONS
+from ..pacs.send import PAUSES
 from ..settings import Settings
 from ..workflow.deliver import DeliveryReport, deliver
 from ..workflow.destination import destination_of
@@ -16,7 +17,7 @@ def send(options: argparse.Namespace) -> int:
     """0 where all of it is there, 1 where it ended early, 3 where some of it was refused."""
     settings = Settings.from_env()
     destination = destination_of(options.to, archive_of(settings))
-    report = deliver(zones_of(settings), destination, options.batch, terminal_progress)
+    report = deliver(zones_of(settings), destination, options.batch, terminal_progress, PAUSES)
     if options.json:
         print(json.dumps(_as_json(report)))
     else:

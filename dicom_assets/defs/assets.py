@@ -5,35 +5,75 @@ from collections.abc import Callable
 import dagster as dg
 
 from ..deid.profile import load_profile
-from ..errors import DicomAssetsError
+from ..errors import BadInput, DicomAssetsError, RetryLater
 from ..storage.ledger import StudyRow
+from ..workflow.again import is_left_to_ask, reason_for_later
 from ..workflow.deidentify import deidentify_studies
 from ..workflow.job import Job, Progress
 from ..workflow.map import map_batch
+from ..workflow.politeness import say_on_stderr
 from ..workflow.release import validate_and_release
 from ..workflow.resolve import resolve_studies
 from ..workflow.retrieve import retrieve_studies
 from .failures import ARCHIVE_DOWN, coded_failures
+from .lanes import AGAIN_LATER, STARTED_BY_HAND, is_urgent
 from .metadata import study_metadata
 from .partitions import study_batches
 from .resources import DeidResource, PacsResource, StorageResource, job_from, settings_from
+from .turn import PoolTurn
 
-#: At most so many assets that talk to the archive run at a time, over all machines: see dagster.yaml.
-PACS_POOL = "pacs"
+_Resources = tuple[StorageResource, PacsResource, DeidResource, Progress]
 
 
 def _stage(
-    run: Callable[[Job, str], list[StudyRow]],
-    context: dg.AssetExecutionContext,
-    job: tuple[StorageResource, PacsResource, DeidResource, Progress],
+    run: Callable[[Job, str], list[StudyRow]], context: dg.AssetExecutionContext, resources: _Resources
 ) -> dg.MaterializeResult:
     with coded_failures(context):
-        return dg.MaterializeResult(metadata=study_metadata(run(job_from(*job), context.partition_key)))
+        return dg.MaterializeResult(metadata=study_metadata(run(job_from(*resources), context.partition_key)))
+
+
+def _archive_stage(
+    run: Callable[[Job, str], list[StudyRow]], context: dg.AssetExecutionContext, resources: _Resources
+) -> dg.MaterializeResult:
+    """A stage that talks to archives, when it is its turn."""
+    step, tags = context.asset_key.to_user_string(), context.run.tags
+    started_here = tags.get(STARTED_BY_HAND) == step
+
+    def say(why: str) -> None:
+        context.log.info(why)
+        if STARTED_BY_HAND in tags:
+            say_on_stderr(why)
+
+    with coded_failures(context), PoolTurn(context.instance, context.run, step, say) as turn:
+        job = job_from(*resources, turn=turn, urgent=is_urgent(context.run), say=say)
+        if started_here and not context.retry_number and is_left_to_ask(job.zones, context.partition_key):
+            _greet(job)
+        try:
+            rows = run(job, context.partition_key)
+        except RetryLater as error:
+            _remember(context, error.code)
+            raise
+        _remember(context, reason_for_later(rows))
+        return dg.MaterializeResult(metadata=study_metadata(rows))
+
+
+def _greet(job: Job) -> None:
+    """Somebody waits at the command line: what is wrong with the archive is said at once."""
+    try:
+        job.politeness.greet(job.archives)
+    except RetryLater as error:
+        raise BadInput(error.code) from None
+
+
+def _remember(context: dg.AssetExecutionContext, reason: str) -> None:
+    """For the sensor that runs batches again: the reason that the archive gave last, or that there is none any more."""
+    tags = context.instance.get_run_by_id(context.run_id).tags
+    if tags.get(AGAIN_LATER, "") != reason:
+        context.instance.add_run_tags(context.run_id, {AGAIN_LATER: reason or "no"})
 
 
 @dg.asset(
     partitions_def=study_batches,
-    pool=PACS_POOL,
     retry_policy=ARCHIVE_DOWN,
     group_name="studies",
     kinds={"dicom"},
@@ -47,13 +87,12 @@ def pacs_studies(
 ) -> dg.MaterializeResult:
     """What the archive holds of the batch: one row a requested study, with the instances that it lists. Studies that
     were not found are rows too."""
-    return _stage(resolve_studies, context, (storage, pacs, deid, progress))
+    return _archive_stage(resolve_studies, context, (storage, pacs, deid, progress))
 
 
 @dg.asset(
     partitions_def=study_batches,
     deps=[pacs_studies],
-    pool=PACS_POOL,
     retry_policy=ARCHIVE_DOWN,
     group_name="studies",
     kinds={"dicom"},
@@ -67,7 +106,7 @@ def raw_dicom(
 ) -> dg.MaterializeResult:
     """Instances as they came, restricted. A study is complete if what the archive lists, asked again after the
     transfer, is what was read back from disk. Materialize again to ask for what is missing, and only for that."""
-    return _stage(retrieve_studies, context, (storage, pacs, deid, progress))
+    return _archive_stage(retrieve_studies, context, (storage, pacs, deid, progress))
 
 
 @dg.asset(partitions_def=study_batches, deps=[raw_dicom], group_name="studies", kinds={"dicom"})

@@ -12,8 +12,10 @@ from ..quiet import describe_bug
 #: Errors of the archive's side, which may be over in a minute; a full disk is not.
 _OF_THE_ARCHIVE = ("PACS_", "RECEIVER_")
 
-#: The archive is down: minutes. Associations have retries of their own (seconds), crashed runs those of the instance.
-ARCHIVE_DOWN = dg.RetryPolicy(max_retries=1, delay=15)
+#: The archive is down: once more, after 0 to 30 seconds, so that not all come back at once. Associations have retries
+#: of their own (seconds), batches that nobody started by hand get another run (minutes to hours), crashed runs have
+#: those of the instance.
+ARCHIVE_DOWN = dg.RetryPolicy(max_retries=1, delay=15, jitter=dg.Jitter.PLUS_MINUS)
 
 
 @contextmanager

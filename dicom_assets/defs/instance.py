@@ -1,7 +1,5 @@
 """Running a batch from the command line, on the same Dagster instance that UI and daemon use."""
 
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,10 +9,9 @@ import dagster as dg
 
 from ..storage.atomic import create_exclusively
 from .assets import ASSETS
+from .lanes import STARTED_BY_HAND, URGENT, lane_of
 from .partitions import STUDY_BATCH
-
-#: Who executes a run: `<host>:<process id>`, so that a later process can tell a killed one.
-_PROCESS_TAG = "dicom_assets/process"
+from .processes import RUN_PROCESS, end_killed_runs, this_process
 
 
 @dataclass(frozen=True)
@@ -31,9 +28,12 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def run_batch(instance: dg.DagsterInstance, defs: dg.Definitions, batch: str, start: str = "") -> RunOutcome:
-    """Register the batch's partition where it is not yet, and materialize the assets from start on, in this process."""
-    _end_killed_runs(instance)
+def run_batch(
+    instance: dg.DagsterInstance, defs: dg.Definitions, batch: str, start: str = "", *, urgent: bool = False
+) -> RunOutcome:
+    """Register the batch's partition where it is not yet, and materialize the assets from start on, in this process.
+    urgent: whatever the archive's hours, and before other batches."""
+    end_killed_runs(instance)
     if not instance.has_dynamic_partition(STUDY_BATCH, batch):
         instance.add_dynamic_partitions(STUDY_BATCH, [batch])
     names = [asset.key.to_user_string() for asset in ASSETS]
@@ -42,7 +42,11 @@ def run_batch(instance: dg.DagsterInstance, defs: dg.Definitions, batch: str, st
         instance=instance,
         partition_key=batch,
         asset_selection=[dg.AssetKey(name) for name in selection],
-        tags={_PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+        tags={
+            **(URGENT if urgent else lane_of(batch)),
+            STARTED_BY_HAND: selection[0],
+            RUN_PROCESS: this_process(),
+        },
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
@@ -59,12 +63,3 @@ def _first_failure(events: Sequence[dg.DagsterEvent]) -> str:
                 return "LEDGER_DOES_NOT_ADD_UP: a blocking check failed; dicom-assets ledger shows the counts."
             return "INTERNAL_ERROR: a step failed; the run's page in the Dagster UI names it."
     return ""
-
-
-def _end_killed_runs(instance: dg.DagsterInstance) -> None:
-    """Runs of command lines on this host that were killed would count as in progress for ever."""
-    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
-    for run in instance.get_runs(filters=started):
-        host, _, process = run.tags.get(_PROCESS_TAG, "").partition(":")
-        if host == socket.gethostname() and process.isdigit() and not Path(f"/proc/{process}").exists():
-            instance.report_run_failed(run, "the process that executed this run was killed")

@@ -6,14 +6,16 @@ import dagster as dg
 
 from ..workflow.job import Progress
 from ..workflow.nightly import plan_nightly as plan_last_days
-from .assets import PACS_POOL
 from .failures import coded_failures
+from .lanes import USUAL
 from .resources import DeidResource, PacsResource, StorageResource, job_from
+from .turn import PoolTurn
 
 extract_batch = dg.define_asset_job(
     "extract_batch",
     selection=dg.AssetSelection.all(),
     description="All five assets for one batch: retrieve, de-identify, map, prove, release.",
+    tags=USUAL,
 )
 
 
@@ -23,7 +25,7 @@ class NightlyWindow(dg.Config):
     days_back: int = 3
 
 
-@dg.op(pool=PACS_POOL, description="Studies of the last days that no nightly batch has yet become batch requests.")
+@dg.op(description="Studies of the last days that no nightly batch has yet become batch requests.")
 def plan_last_nights(
     context: dg.OpExecutionContext,
     config: NightlyWindow,
@@ -32,8 +34,10 @@ def plan_last_nights(
     deid: DeidResource,
     progress: dg.ResourceParam[Progress],
 ) -> None:
-    with coded_failures():
-        requests = plan_last_days(job_from(storage, pacs, deid, progress), date.today(), config.days_back)
+    with coded_failures(), PoolTurn(context.instance, context.run, context.op.name, context.log.info) as turn:
+        job = job_from(storage, pacs, deid, progress, turn=turn, say=context.log.info)
+        job.before_archive(job.archive)
+        requests = plan_last_days(job, date.today(), config.days_back)
     studies = sum(len(request.rows) for request in requests)
     context.log.info(f"{len(requests)} batches with {studies} studies")
 

@@ -1,5 +1,7 @@
 """Archive, storage and rules as Dagster resources. An empty field means its variable; no field is secret."""
 
+from typing import Any
+
 import dagster as dg
 
 from ..settings import Settings
@@ -17,7 +19,8 @@ class StorageResource(dg.ConfigurableResource):
 
 
 class PacsResource(dg.ConfigurableResource):
-    """The archive and our own name and port towards it."""
+    """The archive and our own name and port towards it. One that is named here is asked alone; further archives, TLS,
+    hours and limits come from the environment."""
 
     host: str = ""
     port: str = ""
@@ -52,5 +55,8 @@ def settings_from(*resources: StorageResource | PacsResource | DeidResource) -> 
     return Settings.from_env({name: value for one in resources for name, value in one.variables().items()})
 
 
-def job_from(storage: StorageResource, pacs: PacsResource, deid: DeidResource, progress: Progress) -> Job:
-    return job_of(settings_from(storage, pacs, deid), progress)
+def job_from(
+    storage: StorageResource, pacs: PacsResource, deid: DeidResource, progress: Progress, **manners: Any
+) -> Job:
+    """manners: as job_of takes them."""
+    return job_of(settings_from(storage, pacs, deid), progress, **manners)

@@ -1,8 +1,8 @@
 """Whose turn it is to talk to archives: the slots of Dagster's pool `pacs`, one unless the instance says otherwise.
 
-They are claimed here, at the first question of a stage, and not by Dagster when a step begins (`pool=`). Its own claim,
-in an in-process run of Dagster 1.13, keeps a processor busy while it waits, looks again after up to 15 seconds only, and
-holds the slot of a step that has nothing to ask. And a stage can step aside between two studies for what is more urgent.
+They are claimed here, at the first question of a stage, and not by Dagster when a step begins (`pool=`). Its own claim
+keeps a processor busy while it waits in an in-process run (Dagster 1.13), looks again after up to 15 seconds only, and
+holds the slot for a step that has nothing to ask. And a stage can step aside between two studies for an urgent one.
 """
 
 import fcntl
@@ -82,11 +82,13 @@ class PoolTurn:
 
     def _prepare(self) -> None:
         """The pool has its slots, and this run says which process to look at."""
-        limit = self._instance.global_op_concurrency_default_limit or 1
-        pool = next((pool for pool in self._storage.get_pool_limits() if pool.name == POOL), None)
-        if pool is None or (pool.from_default and pool.limit != limit):
-            if not self._storage.initialize_concurrency_limit_to_default(POOL):
-                self._storage.set_concurrency_slots(POOL, limit)
+        default = self._instance.global_op_concurrency_default_limit
+        with self._alone():
+            pool = next((pool for pool in self._storage.get_pool_limits() if pool.name == POOL), None)
+            if pool is None and default is None:
+                self._storage.set_concurrency_slots(POOL, 1)
+            elif default is not None and (pool is None or (pool.from_default and pool.limit != default)):
+                self._storage.initialize_concurrency_limit_to_default(POOL)
         self._instance.add_run_tags(self._run.run_id, {TURN_PROCESS: this_process()})
 
     def _claim(self) -> bool:

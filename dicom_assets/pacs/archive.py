@@ -39,6 +39,7 @@ class Archive:
     timeouts: Timeouts = field(default_factory=Timeouts)
     name: str = "1"  #: its number in the settings' ordered list
     dicomweb_url: str = ""  #: root of QIDO-RS, WADO-RS and STOW-RS; empty: none
+    dicomweb_authorization: str = field(default="", repr=False)  #: value of the Authorization header; empty: none
     tls: Tls | None = None  #: None: plain TCP
     instances_per_second: float = 0  #: at most so many are taken; 0: no limit
     default_character_set: str = "ISO_IR 100"  #: of answers that declare none and are not ASCII (a Defined Term)

@@ -1,5 +1,6 @@
 """One association as a `with` block: messages out, messages in; and what went wrong where none came about."""
 
+import ssl
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from .commands import C_STORE_RQ, Command, cancel, decode, encode, request
 from .connect import connect
 from .negotiation import answered_contexts, association_request, parse_answer, why_rejected
 from .patience import Patience
-from .tls import client_context, speaks_tls
+from .tls import client_context, speaks_tls, why_refused
 from .wire import ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, ASSOCIATE_RQ, P_DATA, RELEASE_RP, RELEASE_RQ, Connection
 
 #: A presentation context that is proposed: abstract syntax, transfer syntaxes in order of preference.
@@ -260,8 +261,26 @@ def _associate(
 
 
 def _why_no_answer(archive: Archive, connection: Connection, error: RetryLater) -> DicomAssetsError:
-    if archive.tls is None and not connection.received:
+    seconds = min(archive.timeouts.connect, archive.timeouts.acse)
+    if not connection.received:
         connection.close()
-        if speaks_tls(archive.host, archive.port, min(archive.timeouts.connect, archive.timeouts.acse)):
+        if archive.tls is None and speaks_tls(archive.host, archive.port, seconds):
             return BadInput("PACS_TLS_REQUIRED")
+        if archive.tls is not None and error.code == "PACS_ABORTED":
+            return _why_hung_up(archive, seconds) or error
     return RetryLater("PACS_TIMEOUT") if error.code == "PACS_STALLED" else error
+
+
+def _why_hung_up(archive: Archive, seconds: float) -> DicomAssetsError | None:
+    """TLS 1.3 refuses our certificate after the handshake, and what we have sent meanwhile may cost us the alert: so
+    once more, without a word of ours."""
+    try:
+        with connect(archive.host, archive.port, seconds, client_context(archive.tls)) as silent:
+            silent.settimeout(seconds)
+            silent.recv(1)
+    except ssl.SSLError as error:
+        why = why_refused(error)
+        return why if why.code != "PACS_ABORTED" else None
+    except (OSError, DicomAssetsError):
+        pass
+    return None

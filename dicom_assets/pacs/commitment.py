@@ -1,32 +1,35 @@
 """Storage commitment, push model, as SCU (PS3.4 annex J): does the destination vouch for what it stored?
 
-Only reports that come over the association of the request are waited for. A destination that sends them later, over an
-association of its own, has nobody to send them to; its instances stay stored, and not committed.
+Reports are taken over the association of the request, and while that lasts and a little longer over one that the
+destination opens to our receiver's port, if that is free. What comes later finds nobody: the next delivery asks again.
 """
 
+import threading
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
-from ..errors import BadInput, RetryLater
+from ..errors import BadInput, DicomAssetsError, RetryLater
 from .answers import text
 from .archive import Archive
-from .association import Association, open_association
+from .association import Association, Context, open_association
 from .commands import N_ACTION_RQ, N_EVENT_REPORT_RQ, Command, response
-from .contexts import UNCOMPRESSED
+from .contexts import UNCOMPRESSED, VERIFICATION
 from .datasets import decoded, encoded
 from .patience import Patience
+from .receive import Receiver
 
 _MODEL, _INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 _REQUEST_COMMITMENT = 1
 _ALL_COMMITTED, _SOME_FAILED = 1, 2
-#: References in one request: some 100 kB.
+#: References in one transaction: some 100 kB.
 _REFERENCES = 1000
-#: Seconds for a report after the request was taken: who sends it over the same association sends it soon.
-_REPORT_SECONDS = 10.0
+#: Seconds that a report may take over the association of the request, and after that over one of the destination's own.
+_REPORT_SECONDS, _AFTERWARDS_SECONDS = 5.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -40,24 +43,16 @@ class Commitment:
 
 
 def ask_for_commitment(destination: Archive, instances: Sequence[tuple[str, str]]) -> Commitment:
-    """instances: (SOPClassUID, SOPInstanceUID) of what the destination has stored. What ends the conversation early
-    leaves the rest unsaid. Raises as open_association."""
-    timeouts = destination.timeouts
-    patience = Patience(replace(timeouts, stall=min(timeouts.stall, _REPORT_SECONDS)))
+    """instances: (SOPClassUID, SOPInstanceUID) of what the destination has stored. Raises as open_association."""
     committed: set[str] = set()
     failed: set[str] = set()
     try:
-        with open_association(destination, [(_MODEL, UNCOMPRESSED)], patience=patience) as association:
-            for number, start in enumerate(range(0, len(instances), _REFERENCES), 1):
-                part = instances[start : start + _REFERENCES]
-                try:
-                    with patience.answering():
-                        report = _ask(association, part, number)
-                except RetryLater:
-                    break
-                asked = {uid for _, uid in part}
-                committed |= report.committed & asked
-                failed |= report.failed & asked
+        for start in range(0, len(instances), _REFERENCES):
+            part = instances[start : start + _REFERENCES]
+            asked = {uid for _, uid in part}
+            report = _ask(destination, part)
+            committed |= report.committed & asked
+            failed |= report.failed & asked
     except BadInput as error:
         if error.code != "PACS_NO_COMMON_CONTEXT":
             raise
@@ -65,26 +60,93 @@ def ask_for_commitment(destination: Archive, instances: Sequence[tuple[str, str]
     return Commitment(True, frozenset(committed), frozenset(failed))
 
 
-def _ask(association: Association, instances: Sequence[tuple[str, str]], message_id: int) -> Commitment:
-    """One transaction: N-ACTION, its response, and the report, which may come before that."""
-    context = association.context_for(_MODEL)
-    transaction = f"2.25.{uuid.uuid4().int}"
-    association.send(
-        context, _action(message_id), encoded(_references(transaction, instances), context.transfer_syntax)
-    )
-    report = None
+class _Transaction:
+    """One request and its report, by whatever association that comes."""
+
+    def __init__(self) -> None:
+        self.uid = f"2.25.{uuid.uuid4().int}"
+        self.reported = threading.Event()
+        self.report = Commitment(offered=True)
+
+    def take(self, association: Association, context: Context, command: Command, data: bytes) -> None:
+        """Answer an N-EVENT-REPORT and keep it, if it is ours. What it names twice, as held and as failed, has
+        failed."""
+        kind = command.number("EventTypeID") or 0
+        association.send(context, response(command, 0x0000, EventTypeID=kind))
+        report = decoded(data, context.transfer_syntax)
+        if text(report, "TransactionUID") == self.uid and kind in (_ALL_COMMITTED, _SOME_FAILED):
+            failed = _named(report, "FailedSOPSequence")
+            self.report = Commitment(True, _named(report, "ReferencedSOPSequence") - failed, failed)
+            self.reported.set()
+
+
+class _ReportReceiver(Receiver):
+    """Listens for the report of one transaction."""
+
+    def __init__(self, destination: Archive, patience: Patience, transaction: _Transaction) -> None:
+        self._transaction = transaction
+        super().__init__(destination, None, frozenset((_MODEL, VERIFICATION)), patience)
+
+    def _answer(self, association: Association) -> None:
+        context, command = association.next_command()
+        data = association.data() if command.has_data else b""
+        if command.field == N_EVENT_REPORT_RQ:
+            self._transaction.take(association, context, command, data)
+            self._patience.stop = self._transaction.reported.is_set()
+        else:
+            association.send(context, response(command, 0x0000))
+
+
+@contextmanager
+def _listening(destination: Archive, patience: Patience, transaction: _Transaction) -> Iterator[bool]:
+    """False where the port is in use, or TLS has no certificate of ours."""
+    try:
+        receiver = _ReportReceiver(destination, patience, transaction)
+    except DicomAssetsError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        receiver.close()
+
+
+def _ask(destination: Archive, instances: Sequence[tuple[str, str]]) -> Commitment:
+    """One transaction."""
+    timeouts = destination.timeouts
+    patience = Patience(replace(timeouts, stall=min(timeouts.stall, _REPORT_SECONDS)))
+    transaction = _Transaction()
+    with ExitStack() as afterwards:
+        with open_association(destination, [(_MODEL, UNCOMPRESSED)], patience=patience) as association:
+            listens = afterwards.enter_context(_listening(destination, patience, transaction))
+            try:
+                with patience.answering():
+                    taken = _request(association, instances, transaction)
+            except RetryLater:
+                taken = True  # or so we hope: the report has come by the other way, or is late
+            patience.stop = False
+        if taken and listens:
+            transaction.reported.wait(_AFTERWARDS_SECONDS)
+    return transaction.report
+
+
+def _request(association: Association, instances: Sequence[tuple[str, str]], transaction: _Transaction) -> bool:
+    """N-ACTION, its response, and the report, which may come before that. False where the request is refused. Raises
+    RetryLater where the report does not come over this association."""
+    context, message_id = association.context_for(_MODEL), 1
+    references = encoded(_references(transaction.uid, instances), context.transfer_syntax)
+    association.send(context, _action(message_id), references)
     answered = False
-    while report is None or not answered:
+    while not answered or not transaction.reported.is_set():
         received_in, command = association.next_command()
         data = association.data() if command.has_data else b""
         if command.field == N_EVENT_REPORT_RQ:
-            association.send(received_in, response(command, 0x0000, EventTypeID=command.number("EventTypeID") or 0))
-            report = _read_report(command, data, received_in.transfer_syntax, transaction) or report
+            transaction.take(association, received_in, command, data)
         elif command.number("MessageIDBeingRespondedTo") == message_id:
             answered = True
             if command.status != 0x0000:
-                return Commitment(offered=True)
-    return report
+                return False
+    return True
 
 
 def _action(message_id: int) -> Command:
@@ -109,18 +171,6 @@ def _references(transaction: str, instances: Sequence[tuple[str, str]]) -> Datas
         item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
         dataset.ReferencedSOPSequence.append(item)
     return dataset
-
-
-def _read_report(command: Command, data: bytes, transfer_syntax: str, transaction: str) -> Commitment | None:
-    """None where it is of another transaction, or of no kind that the standard knows. What it names twice, as held and
-    as failed, has failed."""
-    report = decoded(data, transfer_syntax)
-    if text(report, "TransactionUID") != transaction:
-        return None
-    if command.number("EventTypeID") not in (_ALL_COMMITTED, _SOME_FAILED):
-        return None
-    failed = _named(report, "FailedSOPSequence")
-    return Commitment(True, _named(report, "ReferencedSOPSequence") - failed, failed)
 
 
 def _named(report: Dataset, sequence: str) -> frozenset[str]:

@@ -87,7 +87,7 @@ class DicomWeb:
     def __init__(self, archive: Archive) -> None:
         self.patience = Patience(archive.timeouts)
         self._host, self._port, self._root, self._context = _address(archive)
-        self._authorization = archive.dicomweb_authorization
+        self._authorization = getattr(archive, "dicomweb_authorization", "")
         self._line: HttpLine | None = None
 
     @contextmanager
@@ -158,12 +158,13 @@ class DicomWeb:
             raise
 
     def _why_no_answer(self, failure: DicomAssetsError | None, *, is_garbage: bool) -> DicomAssetsError:
-        if failure is not None and failure.code == "PACS_STALLED":
+        failure = failure or RetryLater("PACS_ABORTED")
+        if failure.code == "PACS_STALLED":
             return RetryLater("PACS_TIMEOUT")
         seconds = self.patience.timeouts.connect
-        if failure is None and self._context is None and speaks_tls(self._host, self._port, seconds):
+        if failure.code == "PACS_ABORTED" and self._context is None and speaks_tls(self._host, self._port, seconds):
             return BadInput("PACS_TLS_REQUIRED")
-        return BadInput("PACS_NOT_DICOMWEB") if is_garbage else failure or RetryLater("PACS_ABORTED")
+        return BadInput("PACS_NOT_DICOMWEB") if is_garbage else failure
 
 
 @contextmanager

@@ -1,107 +1,77 @@
-"""C-FIND: which studies there are, and which instances a study has. A query that failed raises; it is never empty."""
+"""C-FIND, or QIDO-RS: which studies there are, and which instances a study has. A query that failed raises; it is never
+empty."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from pydicom.dataset import Dataset
-
-from ..errors import DicomAssetsError
-from .answers import digits, number, text, texts
 from .archive import Archive
+from .expected import Expected, InstanceMatch, expected_instances
 from .queries import Ask, open_queries
-from .query import StudyMatch, StudyQuery, answers_query, checked, checked_uid, identifier, study_identifier
+from .query import StudyMatch, StudyQuery, study_identifier, study_match
+from .search import StudySearch
+
+__all__ = [
+    "Expected",
+    "Finder",
+    "InstanceMatch",
+    "StudyMatch",
+    "StudyQuery",
+    "find_expected",
+    "find_studies",
+    "in_order",
+    "iter_studies",
+    "open_finder",
+]
+
+#: UIDs of one query by a list of them (PS3.4 C.2.2.2.2)
+UIDS_A_QUERY = 100
 
 
-@dataclass(frozen=True)
-class InstanceMatch:
-    """sop_class_uid is empty where the archive does not say."""
+class Finder:
+    """All queries of a session over one association; from open_finder()."""
 
-    sop_instance_uid: str
-    sop_class_uid: str
-    series_instance_uid: str
+    def __init__(self, archive: Archive, ask: Ask) -> None:
+        self._archive = archive
+        self._ask = ask
+        #: Studies that fit a query, each once; see StudySearch for what it raises.
+        self.studies = StudySearch(archive, ask).studies
+
+    def studies_of(self, uids: Sequence[str]) -> dict[str, StudyMatch]:
+        """Those of at most UIDS_A_QUERY studies that the archive names when it is asked for a list of UIDs. Some
+        archives take only the first of a list, or stop early: what is not named has to be asked for by itself."""
+        answers = self._ask(study_identifier(StudyQuery(), "", StudyInstanceUID=list(uids)))
+        matches = (study_match(answer, self._archive.default_character_set) for answer in answers)
+        return {match.study_instance_uid: match for match in matches if match.study_instance_uid in set(uids)}
+
+    def expected(self, study_instance_uid: str) -> Expected:
+        """As find_expected."""
+        return expected_instances(self._archive, self._ask, study_instance_uid)
+
+
+@contextmanager
+def open_finder(archive: Archive) -> Iterator[Finder]:
+    """Raises as open_queries."""
+    with open_queries(archive) as ask:
+        yield Finder(archive, ask)
+
+
+def iter_studies(archive: Archive, query: StudyQuery) -> Iterator[StudyMatch]:
+    """Each study that fits once, as they come; raises as open_queries and StudySearch.studies."""
+    with open_finder(archive) as finder:
+        yield from finder.studies(query)
 
 
 def find_studies(archive: Archive, query: StudyQuery) -> list[StudyMatch]:
-    """Sorted by date, time, UID; one entry a study. Answers that do not answer the query are left out.
-
-    Raises as open_association, BadInput("QUERY_WILDCARD" or "QUERY_DATE"), and the code of a failed query,
-    PACS_QUERY_CAPPED where the archive stopped at a limit of its own.
-    """
-    query = checked(query)
-    found: dict[str, StudyMatch] = {}
-    with open_queries(archive) as ask:
-        # PS3.4 C.2.2.2: a CS key takes a single value, so each modality is a query.
-        for modality in query.modalities or ("",):
-            for answer in ask(study_identifier(query, modality)):
-                match = _study_match(answer)
-                if match.study_instance_uid and answers_query(match, query):
-                    found.setdefault(match.study_instance_uid, match)
-    return sorted(found.values(), key=lambda match: (match.study_date, match.study_time, match.study_instance_uid))
+    """The same, sorted by date, time, UID."""
+    return in_order(iter_studies(archive, query))
 
 
-def find_instances(archive: Archive, study_instance_uid: str) -> list[InstanceMatch] | None:
-    """The study's instances at IMAGE level, sorted by UID; empty where the archive holds none.
-
-    None where the archive cannot say: it has no IMAGE level, lists a series without instances or an instance without
-    UID, or lists fewer than it counts. Raises as find_studies.
-    """
-    study_instance_uid = checked_uid(study_instance_uid)
-    found: dict[str, InstanceMatch] = {}
-    with open_queries(archive) as ask:
-        for series_uid, counted in _series(ask, study_instance_uid).items():
-            keys = identifier(
-                "IMAGE",
-                StudyInstanceUID=study_instance_uid,
-                SeriesInstanceUID=series_uid,
-                SOPInstanceUID="",
-                SOPClassUID="",
-            )
-            try:
-                answers = ask(keys)
-            except DicomAssetsError as error:
-                if error.code in ("PACS_IDENTIFIER_REFUSED", "PACS_SERVICE_NOT_SUPPORTED"):
-                    return None
-                raise
-            listed = _instances(answers, study_instance_uid, series_uid)
-            if not listed or "" in listed or len(listed) < (counted or 0):
-                return None
-            found |= listed
-    return sorted(found.values(), key=lambda match: match.sop_instance_uid)
+def in_order(matches: Iterable[StudyMatch]) -> list[StudyMatch]:
+    return sorted(matches, key=lambda match: (match.study_date, match.study_time, match.study_instance_uid))
 
 
-def _series(ask: Ask, study_instance_uid: str) -> dict[str, int | None]:
-    """Series of the study -> number of instances that the archive counts."""
-    keys = identifier(
-        "SERIES", StudyInstanceUID=study_instance_uid, SeriesInstanceUID="", NumberOfSeriesRelatedInstances=""
-    )
-    return {
-        uid: number(answer, "NumberOfSeriesRelatedInstances")
-        for answer in ask(keys)
-        if text(answer, "StudyInstanceUID") in (None, "", study_instance_uid)
-        and (uid := text(answer, "SeriesInstanceUID"))
-    }
-
-
-def _instances(answers: list[Dataset], study_instance_uid: str, series_uid: str) -> dict[str, InstanceMatch]:
-    """Only of this study and series, for archives that ignore a key."""
-    return {
-        uid: InstanceMatch(uid, text(answer, "SOPClassUID") or "", series_uid)
-        for answer in answers
-        if text(answer, "StudyInstanceUID") in (None, "", study_instance_uid)
-        and text(answer, "SeriesInstanceUID") in (None, "", series_uid)
-        for uid in [text(answer, "SOPInstanceUID") or ""]
-    }
-
-
-def _study_match(answer: Dataset) -> StudyMatch:
-    return StudyMatch(
-        study_instance_uid=text(answer, "StudyInstanceUID") or "",
-        patient_id=text(answer, "PatientID") or "",
-        patient_name=text(answer, "PatientName") or "",
-        accession_number=text(answer, "AccessionNumber") or "",
-        study_date=digits(text(answer, "StudyDate") or ""),
-        study_time=digits(text(answer, "StudyTime") or ""),
-        study_description=text(answer, "StudyDescription") or "",
-        modalities=texts(answer, "ModalitiesInStudy"),
-        number_of_series=number(answer, "NumberOfStudyRelatedSeries"),
-        number_of_instances=number(answer, "NumberOfStudyRelatedInstances"),
-    )
+def find_expected(archive: Archive, study_instance_uid: str) -> Expected:
+    """Which instances the study has, as far as the archive can say. Raises as open_queries, and the code of a failed
+    query at STUDY level."""
+    with open_finder(archive) as finder:
+        return finder.expected(study_instance_uid)

@@ -9,7 +9,7 @@ from ..errors import BadInput, DicomAssetsError
 from .archive import Archive
 from .association import open_association
 from .contexts import GET_MODEL, UNCOMPRESSED, USUAL_CLASSES, class_groups, storage_contexts
-from .find import InstanceMatch
+from .expected import InstanceMatch
 from .intake import Intake
 from .patience import Patience
 from .suboperations import Outcome, Requests, image_targets, study_target, targets_at

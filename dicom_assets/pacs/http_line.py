@@ -66,6 +66,8 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:
+        if self._line.failure is not None:
+            return 0
         try:
             self._connected.settimeout(self._line.patience.left())
             count = self._connected.recv_into(buffer)

@@ -1,4 +1,4 @@
-"""The beginning of a DICOM file (PS3.10 7.1): preamble, prefix, file meta information, and where the data set begins."""
+"""The beginning of a DICOM file (PS3.10 7.1): preamble, prefix, file meta information; and where its data set is."""
 
 import struct
 from dataclasses import dataclass

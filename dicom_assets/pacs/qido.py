@@ -128,9 +128,9 @@ def _read_pages(web: DicomWeb, search: _Search) -> dict[str, Row] | None:
     """Page after page until one brings nothing new: a short page may be the server's limit. Each begins with the last
     answer of the one before; None where it does not, so that answers may have slipped from one page to another."""
     rows: dict[str, Row] = {}
-    position, last, says_more = 0, "", False
+    position, largest, last, says_more = 0, 0, "", False
     while True:
-        offset = position - 1 if position > 1 else position
+        offset = position - 1 if largest > 1 else position
         page, more = _page(web, f"{search.target}limit={_PAGE}&offset={offset}")
         keyed = {_key_of(row, search.unique): row for row in page}
         if keyed.keys() <= rows.keys():
@@ -138,7 +138,8 @@ def _read_pages(web: DicomWeb, search: _Search) -> dict[str, Row] | None:
         if position > offset and _key_of(page[0], search.unique) != last:
             return None
         rows |= keyed
-        position, last, says_more = offset + len(page), next(reversed(keyed)), more
+        position, last, says_more = offset + len(page), _key_of(page[-1], search.unique), more
+        largest = max(largest, len(page))
         if len(rows) > _MOST_ANSWERS:
             raise BadInput("PACS_QUERY_CAPPED")
         if search.most is not None and len(rows) >= search.most:

@@ -11,7 +11,7 @@ from pydicom.filereader import read_dataset
 from pydicom.uid import UID
 from pynetdicom.dsutils import encode
 
-from ..errors import BadInput, DicomAssetsError, RetryLater
+from ..errors import BadInput, RetryLater
 from .archive import Archive
 from .association import Association, Context, open_association
 from .commands import C_FIND_RQ, request
@@ -97,7 +97,7 @@ class _Queries:
                     if meaning.is_success:
                         return answers
                     if not meaning.is_pending:
-                        raise _failure(meaning, keys, answers)
+                        raise meaning.as_error()
                     answers.append(decoded_data_set(data, context.transfer_syntax))
                     self._patience.progressed()
                     if len(answers) > _MOST_ANSWERS:
@@ -127,13 +127,6 @@ class _Queries:
             if time.monotonic() > deadline:
                 break
         self._drop()
-
-
-def _failure(meaning: Meaning, keys: Dataset, answers: list[Dataset]) -> DicomAssetsError:
-    # Out of resources after some studies is how some archives say that there are too many.
-    if answers and meaning.reason == "PACS_OUT_OF_RESOURCES" and keys.QueryRetrieveLevel == "STUDY":
-        return BadInput("PACS_QUERY_CAPPED")
-    return meaning.as_error()
 
 
 def encoded_identifier(keys: Dataset, transfer_syntax_uid: str) -> bytes:

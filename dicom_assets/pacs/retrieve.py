@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import BadInput, DicomAssetsError
 from .archive import Archive
-from .find import InstanceMatch
+from .expected import InstanceMatch
 from .get import get_instances, get_unknown
 from .intake import Arrival, Intake, Store
 from .move import move_instances

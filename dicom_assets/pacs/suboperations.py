@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from ..errors import RetryLater
 from .association import Association
 from .commands import C_GET_RQ, C_MOVE_RQ, C_STORE_RQ, Command, request
-from .find import InstanceMatch
+from .expected import InstanceMatch
 from .intake import Intake
 from .queries import encoded_identifier
 from .query import identifier

@@ -13,8 +13,8 @@ from .part10 import NotPart10, read_head
 from .suboperations import Outcome
 
 _MULTIPART = 'multipart/related; type="application/dicom"'
-#: The first asks for each instance in the syntax in which it is stored; servers that refuse it may transcode.
-_ACCEPTS = (f"{_MULTIPART}; transfer-syntax=*", _MULTIPART)
+#: Each instance in the syntax in which it is stored; without this a server may transcode.
+_AS_STORED = f"{_MULTIPART}; transfer-syntax=*"
 _NOT_ACCEPTABLE = (400, 406)
 #: Deflated data sets inflate without a limit.
 _DEFLATED = {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
@@ -72,15 +72,15 @@ class _Retrieval:
     def __init__(self, web: DicomWeb, intake: Intake) -> None:
         self._web = web
         self._intake = intake
-        self._accepts = list(_ACCEPTS)
 
     def take(self, path: str) -> Outcome:
-        """Every instance that one request brings. Raises where none was answered."""
-        while True:
-            with self._web.request("wado", path, self._accepts[0]) as answer:
-                if answer.status not in _NOT_ACCEPTABLE or len(self._accepts) == 1:
-                    return self._take_answer(answer)
-            self._accepts.pop(0)
+        """Every instance that one request brings; asked again where the server does not know such a request. Raises
+        where none was answered."""
+        with self._web.request("wado", path, _AS_STORED) as answer:
+            if answer.status not in _NOT_ACCEPTABLE:
+                return self._take_answer(answer)
+        with self._web.request("wado", path, _MULTIPART) as answer:
+            return self._take_answer(answer)
 
     def _take_answer(self, answer: Answer) -> Outcome:
         if answer.status == 204:

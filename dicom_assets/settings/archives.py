@@ -1,4 +1,4 @@
-"""The archives that the variables name, in order: DICOM_PACS_... is the first, DICOM_PACS_2_... to 9 the further ones."""
+"""The archives that the variables name, in order: DICOM_PACS_... is the first, DICOM_PACS_2_... to _9_ the others."""
 
 import math
 import re

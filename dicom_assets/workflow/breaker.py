@@ -56,7 +56,7 @@ class Breaker:
         return datetime.fromtimestamp(until, UTC) if until else None
 
     def admit(self) -> None:
-        """To be called before an association. Raises RetryLater("PACS_BREAKER_OPEN") while the archive is left alone."""
+        """Before an association. Raises RetryLater("PACS_BREAKER_OPEN") while the archive is left alone."""
         state = self._read()
         if not state.until:
             return

@@ -11,8 +11,8 @@ _DICOMWEB = re.compile(r"https?://[A-Za-z0-9._\-\[\]:]+(/[!-\"$->@-~]*)?")
 
 
 def destination_of(text: str, ours: Archive, tls: Tls | None = None) -> Archive:
-    """ours: an archive that lends our calling AE title and its timeouts, and nothing else: neither its credentials nor
-    its certificates go anywhere but there. Raises BadInput("DELIVERY_TO_MALFORMED"), also for a URL with a password."""
+    """ours: an archive that lends our calling AE title, receiver port and timeouts, and nothing else: its credentials
+    go nowhere else. Raises BadInput("DELIVERY_TO_MALFORMED"), also for a URL with a password."""
     dicom = _DICOM.fullmatch(text.strip())
     if dicom and 0 < int(dicom["port"]) < 65536 and dicom["ae_title"].strip():
         host, port, ae_title, url = dicom["host"].strip("[]"), int(dicom["port"]), dicom["ae_title"].strip(), ""
@@ -25,6 +25,7 @@ def destination_of(text: str, ours: Archive, tls: Tls | None = None) -> Archive:
         port=port,
         called_ae_title=ae_title,
         calling_ae_title=ours.calling_ae_title,
+        receiver_port=ours.receiver_port,
         timeouts=ours.timeouts,
         name="delivery",
         dicomweb_url=url,

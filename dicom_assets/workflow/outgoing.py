@@ -83,7 +83,7 @@ def _opened(outgoing: Outgoing) -> BinaryIO:
     root = outgoing.root.resolve()
     path = root / outgoing.file
     try:
-        if path.resolve(strict=True) != path or not path.is_relative_to(root):
+        if path.resolve(strict=True) != path or not path.is_relative_to(root) or not path.is_file():
             raise Refused("FILE_NOT_AS_RECORDED")
         return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     except (OSError, RuntimeError):

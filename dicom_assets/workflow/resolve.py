@@ -4,47 +4,45 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..batches.planning import ask
+from ..batches.lookup import Held, Lookup
 from ..batches.request import RequestRow, load_request
 from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError, RetryLater
-from ..pacs.find import StudyMatch, find_instances
 from ..storage.ledger import StudyRow, write_stage
 from ..storage.manifests import ResolvedStudy
 from ..storage.mapping import pseudonyms_in_use
 from ..storage.tables import read_rows, write_rows
 from .job import Job, working_on
 
-#: Queries without an answer after which the archive is left alone in this run
-_UNANSWERED = 2
-#: Of these one is enough: each costs the whole time limit
-_SLOW = {"PACS_STALLED", "PACS_TIMEOUT"}
-
 
 def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
     """One row a study, or a requested row without one. Rows that were found before are not asked for again.
-    Raises RetryLater where the archive answers none of the rows."""
+    Raises RetryLater where no archive answers for any of the rows."""
     request = load_request(job.zones, batch)
     with working_on(job, batch):
         path = job.zones.resolved_studies(batch)
         before = defaultdict(list)
         for study in read_rows(path, ResolvedStudy):
             before[study.request_key].append(study)
+        known = {row: before[job.key.request_key(row.canonical)] for row in request.rows}
+        to_ask = [row for row in request.rows if not _is_known(known[row])]
         studies: dict[str, ResolvedStudy] = {}
-        asked, unanswered = 0, []
-        with job.progress("asking the archive", len(request.rows)) as step:
+        unanswered = []
+        with (
+            job.progress("asking the archive", len(request.rows)) as step,
+            Lookup(job.archives, to_ask, job.talking_to) as lookup,
+        ):
             for row in request.rows:
-                known = before[job.key.request_key(row.canonical)]
-                if not known or not all(study.state == "found" for study in known):
-                    asked += 1
-                    answer, error = _ask(job, row, unanswered)
-                    if error is not None:
+                of_row = known[row]
+                if not _is_known(of_row):
+                    answer, error = _ask(job, lookup, row)
+                    if error is not None and not any(study.state == "found" for study in answer):
                         unanswered.append(error)
-                    known = known if known and error is not None else answer
-                for study in known:
+                    of_row = answer if error is None else _as_far_as_known(of_row, answer)
+                for study in of_row:
                     studies[study.study_key] = _merged(studies.get(study.study_key), study)
                 step()
-        if unanswered and len(unanswered) == asked:
+        if unanswered and len(unanswered) == len(to_ask):
             raise RetryLater(unanswered[0].code)
         in_use = pseudonyms_in_use(job.zones, but_not=batch)
         resolved = refuse_pseudonym_conflicts(job.key, studies.values(), in_use)
@@ -54,34 +52,53 @@ def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
     return rows
 
 
-def _ask(job: Job, row: RequestRow, unanswered: list[RetryLater]) -> tuple[list[ResolvedStudy], RetryLater | None]:
-    """unanswered: errors so far; after a few of them the archive is not asked again in this run."""
+def _is_known(studies: list[ResolvedStudy]) -> bool:
+    return bool(studies) and all(study.state == "found" for study in studies)
+
+
+def _as_far_as_known(before: list[ResolvedStudy], answer: list[ResolvedStudy]) -> list[ResolvedStudy]:
+    """Where an archive did not answer: what was found before stays so, and what is found now comes to it."""
+    if before and not any(study.state == "found" for study in answer):
+        return before
+    found = {study.study_key: study for study in before if study.state == "found"}
+    return list(found.values()) + [study for study in answer if study.study_key not in found]
+
+
+def _ask(job: Job, lookup: Lookup, row: RequestRow) -> tuple[list[ResolvedStudy], RetryLater | None]:
+    """What is known of the row now, and why that may not be all."""
     request_key = job.key.request_key(row.canonical)
-    try:
-        if len(unanswered) >= _UNANSWERED or (unanswered and unanswered[-1].code in _SLOW):
-            raise RetryLater(unanswered[-1].code)
-        found = ask(job.archive, row)
-        studies = [_resolved(job, row, request_key, match) for match in found.matches]
-        return studies or [_without_study(job, row, request_key, "not_found", found.reason)], None
-    except RetryLater as error:
-        return [_without_study(job, row, request_key, "failed", error.code)], error
-    except DicomAssetsError as error:
-        return [_without_study(job, row, request_key, "failed", error.code)], None
+    found = lookup.ask(row)
+    error = found.error
+    studies = []
+    for held in found.studies:
+        try:
+            studies.append(_resolved(job, lookup, row, request_key, held))
+        except DicomAssetsError as failure:
+            error = failure
+            named = replace(row, study_instance_uid=held.study.study_instance_uid)
+            studies.append(_without_study(job, named, request_key, "failed", failure.code))
+    if found.error is not None:
+        studies.append(_without_study(job, row, request_key, "failed", found.error.code))
+    elif not studies:
+        studies.append(_without_study(job, row, request_key, "not_found", found.reason))
+    return studies, error if isinstance(error, RetryLater) else None
 
 
-def _resolved(job: Job, row: RequestRow, request_key: str, match: StudyMatch) -> ResolvedStudy:
-    instances = find_instances(job.archive, match.study_instance_uid)
+def _resolved(job: Job, lookup: Lookup, row: RequestRow, request_key: str, held: Held) -> ResolvedStudy:
+    expected = lookup.expected(held)
+    study = held.study
     return ResolvedStudy(
-        study_key=job.key.study_key(match.study_instance_uid),
+        study_key=job.key.study_key(study.study_instance_uid),
         request_key=request_key,
-        study_instance_uid=match.study_instance_uid,
-        patient_id=match.patient_id,
-        accession_number=match.accession_number,
+        study_instance_uid=study.study_instance_uid,
+        patient_id=study.patient_id,
+        accession_number=study.accession_number,
         pseudonym=row.pseudonym,
         state="found",
         reason="",
-        expected_series=None if instances is None else len({instance.series_instance_uid for instance in instances}),
-        expected_instances=None if instances is None else len(instances),
+        expected_series=None if expected.count is None else len(expected.series),
+        expected_instances=expected.count,
+        archive=held.archive.name,
     )
 
 

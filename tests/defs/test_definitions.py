@@ -56,20 +56,17 @@ def test_the_checks_are_statements_and_only_the_ledger_blocks() -> None:
         assert check.partitions_def.name == "study_batch"
 
 
-def test_jobs_sensor_and_schedule_have_their_names() -> None:
+def test_jobs_sensors_and_schedule_have_their_names() -> None:
     repository = build_defs().get_repository_def()
     assert {"extract_batch", "plan_nightly"} <= {job.name for job in repository.get_all_jobs()}
-    assert [sensor.name for sensor in repository.sensor_defs] == ["batch_requests"]
+    assert [sensor.name for sensor in repository.sensor_defs] == ["batch_requests", "retry_batches"]
     (schedule,) = repository.schedule_defs
     assert (schedule.name, schedule.default_status) == ("nightly", dg.DefaultScheduleStatus.STOPPED)
-
-
-def test_archive_assets_share_the_pool() -> None:
-    nodes = {node.name: node for definition in build_defs().assets for node in [definition.op]}
-    assert {name for name, op in nodes.items() if op.pool == "pacs"} == {"pacs_studies", "raw_dicom"}
 
 
 def test_the_instance_that_the_command_line_makes_is_the_repositorys() -> None:
     ours = (REPOSITORY / "dagster_home" / "dagster.yaml").read_bytes()
     assert ours == (Path(REPOSITORY) / "dicom_assets" / "defs" / "dagster.yaml").read_bytes()
     assert b"NoOpComputeLogManager" in ours
+    with dg.DagsterInstance.from_config(str(REPOSITORY / "dicom_assets" / "defs")) as instance:
+        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from dicom_assets.pacs.archive import Archive, Timeouts
-from dicom_assets.pacs.find import InstanceMatch, find_instances
+from dicom_assets.pacs.find import InstanceMatch, find_expected
 from dicom_assets.quiet import silence_libraries
 from tests.support.orthanc import Orthanc, running_orthanc
 
@@ -69,7 +69,7 @@ class Filled:
     @functools.cached_property
     def listed(self) -> list[InstanceMatch]:
         """The instances of `mixed`."""
-        return find_instances(self.archive, self.mixed.study_instance_uid)
+        return list(find_expected(self.archive, self.mixed.study_instance_uid).instances)
 
     def mode(self, retrieve: str) -> Archive:
         return replace(self.archive, retrieve=retrieve)

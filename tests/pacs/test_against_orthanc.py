@@ -7,7 +7,7 @@ import pytest
 
 from dicom_assets.errors import DicomAssetsError, RetryLater
 from dicom_assets.pacs.echo import echo
-from dicom_assets.pacs.find import find_instances, find_studies
+from dicom_assets.pacs.find import find_expected, find_studies
 from dicom_assets.pacs.intake import Arrival
 from dicom_assets.pacs.query import StudyQuery
 from dicom_assets.pacs.retrieve import retrieve_instances
@@ -105,7 +105,7 @@ def test_instances_are_listed_with_class_and_series(filled: Filled) -> None:
 
 
 def test_a_study_that_is_not_there_has_no_instances(filled: Filled) -> None:
-    assert find_instances(filled.archive, "1.2.3.4.5") == []
+    assert find_expected(filled.archive, "1.2.3.4.5").instances == ()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_study_that_is_not_there_has_no_instances(filled: Filled) -> None:
 )
 def test_every_instance_comes_in_its_own_syntax_byte_for_byte(filled: Filled, name: str, mode: str, level: str) -> None:
     planted, shelf = getattr(filled, name), Shelf()
-    wanted = find_instances(filled.archive, planted.study_instance_uid)
+    wanted = find_expected(filled.archive, planted.study_instance_uid).instances
     report = retrieve_instances(filled.mode(mode), planted.study_instance_uid, wanted, shelf, level=level)
     assert (report.instances, report.completed, report.failed, report.reason) == (len(planted.uids),) * 2 + (0, "")
     assert_as_held(filled, planted, shelf)

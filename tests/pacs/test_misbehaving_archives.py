@@ -11,7 +11,7 @@ from pynetdicom import AE, build_context, evt
 from dicom_assets.errors import BadInput, DicomAssetsError, RetryLater
 from dicom_assets.pacs.archive import Archive
 from dicom_assets.pacs.echo import echo
-from dicom_assets.pacs.find import find_instances, find_studies
+from dicom_assets.pacs.find import find_expected, find_studies
 from dicom_assets.pacs.intake import Arrival
 from dicom_assets.pacs.query import StudyQuery
 from dicom_assets.pacs.retrieve import RetrieveReport, retrieve_instances
@@ -357,7 +357,7 @@ def study(**elements: object) -> tuple[int, Dataset]:
 @pytest.mark.parametrize(
     ("status", "code"),
     [
-        (0xA700, "PACS_QUERY_CAPPED"),
+        (0xA700, "PACS_OUT_OF_RESOURCES"),
         (0xA900, "PACS_IDENTIFIER_REFUSED"),
         (0xC001, "PACS_QUERY_FAILED"),
         (0xFE00, "PACS_QUERY_CAPPED"),
@@ -446,7 +446,7 @@ def listing(images: Callable[[], list], series: dict | None = None) -> dict:
 )
 def test_instances_are_listed_or_unknown(images: list, series: dict, listed: list[str] | None) -> None:
     with serving(listing(lambda: images, series)) as archive:
-        matches = find_instances(archive, STUDY)
+        matches = find_expected(archive, STUDY).instances
     assert (None if matches is None else [match.sop_instance_uid for match in matches]) == listed
 
 
@@ -455,7 +455,7 @@ def test_a_failed_query_for_instances_raises() -> None:
         serving(listing(lambda: [study(SOPInstanceUID="1.2.3"), (0xA700, None)])) as archive,
         pytest.raises(RetryLater, match="PACS_OUT_OF_RESOURCES"),
     ):
-        find_instances(archive, STUDY)
+        find_expected(archive, STUDY)
 
 
 def test_an_archive_that_takes_no_more_associations_is_busy() -> None:

@@ -1,6 +1,7 @@
-"""Archives that misbehave as real ones have been seen to."""
+"""Archives that misbehave in one way, some to a degree that the test gives. All ways: tests.support.faulty."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -9,7 +10,9 @@ from pynetdicom import evt
 from dicom_assets.demo.archive import EmbeddedArchive, Step, stored
 from dicom_assets.demo.index import Entry
 
-_PENDING, _UNABLE_TO_PERFORM_SUBOPERATIONS = 0xFF00, 0xA702
+from .faulty import FaultyArchive, connecting, reporting, sending
+
+_PENDING = 0xFF00
 
 
 class DropsEveryNth(EmbeddedArchive):
@@ -57,14 +60,6 @@ class HoldsBack(EmbeddedArchive):
         return [entry for entry in entries if entry.uid_of("IMAGE") not in self.held]
 
 
-class Hangs(EmbeddedArchive):
-    """Takes C-GET and C-MOVE requests and answers nothing while it lives."""
-
-    def suboperations(self, event: evt.Event) -> Iterator[Step]:
-        self.stopping.wait()
-        yield 0
-
-
 class AbortsInTheMiddle(EmbeddedArchive):
     """Sends the first half, then aborts the association. times: how often, after which it behaves; None for ever."""
 
@@ -85,16 +80,6 @@ class AbortsInTheMiddle(EmbeddedArchive):
         event.assoc.abort()
 
 
-class SendsNothing(EmbeddedArchive):
-    """Reports success with no sub-operations at all."""
-
-    def suboperations(self, event: evt.Event) -> Iterator[Step]:
-        yield 0
-
-
-class RefusesAll(EmbeddedArchive):
-    """Answers every retrieval with 0xA702, unable to perform sub-operations."""
-
-    def suboperations(self, event: evt.Event) -> Iterator[Step]:
-        yield 1
-        yield _UNABLE_TO_PERFORM_SUBOPERATIONS, None
+Hangs = partial(FaultyArchive, mode=connecting.SilentToRetrievals)
+SendsNothing = partial(FaultyArchive, mode=sending.SendsNothing)
+RefusesAll = partial(FaultyArchive, mode=reporting.RefusesSuboperations)

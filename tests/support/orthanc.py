@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import dcmread
@@ -18,17 +18,34 @@ from .programs import find_program
 
 AE_TITLE = "ORTHANC"
 _PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+_CONFIGURATION = "orthanc.json"
 _START_SECONDS = 30
 
 
-@dataclass(frozen=True)
+@dataclass
 class Orthanc:
-    """Ports are on 127.0.0.1. receiver_port: where it sends what is moved to the AE title DICOM_ASSETS."""
+    """folder: its configuration, storage and log. Ports are on 127.0.0.1. receiver_port: where it sends what is moved
+    to the AE title DICOM_ASSETS."""
 
+    folder: Path
     dicom_port: int
     http_port: int
     receiver_port: int
     ae_title: str = AE_TITLE
+    process: subprocess.Popen | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """With what it stored before, on the same ports; returns once it answers."""
+        command = [find_program("Orthanc") or "Orthanc", str(self.folder / _CONFIGURATION)]
+        with (self.folder / "orthanc.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        _wait_for(self)
+
+    def kill(self) -> None:
+        """As a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     @property
     def dicomweb_url(self) -> str:
@@ -48,6 +65,12 @@ class Orthanc:
                 if (header.file_meta.MediaStorageSOPClassUID, header.file_meta.TransferSyntaxUID) in part:
                     assert association.send_c_store(path).Status == 0x0000
             association.release()
+
+    def upload(self, paths: Iterable[Path]) -> None:
+        """These files by its REST API, as they are: several times faster than store()."""
+        for path in paths:
+            request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/instances", Path(path).read_bytes())
+            urllib.request.urlopen(request, timeout=10).close()
 
     def rest(self, path: str) -> bytes:
         """Body of GET http://.../path."""
@@ -81,25 +104,21 @@ def running_orthanc(folder: Path, more: Mapping[str, object] | None = None) -> I
 
     It knows the AE titles DICOM_ASSETS (with a receiver at receiver_port) and NO_RECEIVER (where nothing listens).
     """
-    orthanc = Orthanc(free_port(), free_port(), free_port())
-    config = folder / "orthanc.json"
-    config.write_text(json.dumps({**_configuration(orthanc, folder), **(more or {})}))
-    with (folder / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen([find_program("Orthanc") or "Orthanc", str(config)], stdout=log, stderr=log)
-        try:
-            _wait_for(orthanc, process)
-            yield orthanc
-        finally:
-            # Nothing in its storage is needed afterwards, and an orderly end takes three seconds.
-            process.kill()
-            process.wait()
+    orthanc = Orthanc(folder, free_port(), free_port(), free_port())
+    (folder / _CONFIGURATION).write_text(json.dumps({**_configuration(orthanc), **(more or {})}))
+    try:
+        orthanc.start()
+        yield orthanc
+    finally:
+        # Nothing in its storage is needed afterwards, and an orderly end takes three seconds.
+        orthanc.kill()
 
 
-def _configuration(orthanc: Orthanc, folder: Path) -> dict[str, object]:
+def _configuration(orthanc: Orthanc) -> dict[str, object]:
     return {
         "Name": "test",
-        "StorageDirectory": str(folder / "storage"),
-        "IndexDirectory": str(folder / "storage"),
+        "StorageDirectory": str(orthanc.folder / "storage"),
+        "IndexDirectory": str(orthanc.folder / "storage"),
         "Plugins": [str(_PLUGIN)] if _PLUGIN.exists() else [],
         "HttpPort": orthanc.http_port,
         "HttpBindAddresses": ["127.0.0.1"],
@@ -118,10 +137,10 @@ def _configuration(orthanc: Orthanc, folder: Path) -> dict[str, object]:
     }
 
 
-def _wait_for(orthanc: Orthanc, process: subprocess.Popen) -> None:
+def _wait_for(orthanc: Orthanc) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        assert process.poll() is None, "Orthanc ended; see orthanc.log in its folder"
+        assert orthanc.process.poll() is None, "Orthanc ended; see orthanc.log in its folder"
         with contextlib.suppress(OSError, urllib.error.URLError):
             orthanc.rest("system")
             with socket.create_connection(("127.0.0.1", orthanc.dicom_port), timeout=1):

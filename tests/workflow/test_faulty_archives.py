@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from pynetdicom.dsutils import split_dataset
 
 from dicom_assets.batches.request import RequestRow, create_request
 from dicom_assets.deid.profile import load_profile
@@ -16,13 +15,12 @@ from dicom_assets.demo.corpus import Corpus, DemoStudy
 from dicom_assets.errors import REASONS, RetryLater
 from dicom_assets.pacs.archive import Archive, Timeouts
 from dicom_assets.storage.ledger import StudyRow, sums_that_fail
-from dicom_assets.storage.manifests import MANIFEST, RawInstance
-from dicom_assets.storage.tables import read_rows
 from dicom_assets.storage.zones import Zones
 from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.resolve import resolve_studies
 from dicom_assets.workflow.retrieve import retrieve_studies
-from tests.support.faulty import MODES, FaultyArchive, Healthy, Mode, connecting, finding, sending
+from tests.support.data_sets import data_set_of, retrieved
+from tests.support.faulty import MODES, FaultyArchive, Healthy, Mode, connecting, finding, reporting, sending
 from tests.support.orthanc import free_port
 
 #: Never reached by an archive that answers, however busy the machine is.
@@ -69,8 +67,6 @@ CASES: dict[type[Mode], Ends] = {
     finding.CountsOneTooManyAndListsNone: _short(_MISSING, 6, **_FIND),
     finding.CapsImageListsSilently: _done(**_FIND),
     finding.CapsImageLists: _done(**_FIND),
-    finding.CapsStudiesSilently: _done(**_FIND),
-    finding.CapsStudies: _done(**_FIND),
     finding.PadsUids: _done(),
     finding.PadsAndLowersPatientIds: _done(by="PatientID", **_FIND),
     finding.IgnoresUidKeys: _done(**_FIND),
@@ -87,16 +83,16 @@ CASES: dict[type[Mode], Ends] = {
     sending.SendsNothingAtFirst: _done(),
     sending.DropsEveryThird: _done(),
     sending.NeverSendsOne: _short(_MISSING, 5),
-    sending.GivesNoCounts: _short(_MISSING, 5),
-    sending.CountsWrongly: _done(),
-    sending.SendsNoPendingResponses: _done(),
-    sending.WarnsThoughAllCame: _done(),
-    sending.FailsToSendOne: _short("PACS_SUBOPERATIONS_FAILED PACS_SUBOPERATIONS_REFUSED", 5),
-    sending.CannotCountMatches: _short("PACS_OUT_OF_RESOURCES", 0),
-    sending.RefusesSuboperations: _short("PACS_SUBOPERATIONS_REFUSED", 0),
-    sending.DoesNotKnowTheDestination: _short("PACS_UNKNOWN_DESTINATION", 0, ways=("move",)),
-    sending.GivesUpAtOne: _short("PACS_RETRIEVE_FAILED PACS_MOVE_FAILED", 5),
-    sending.EndsWithAnUnknownStatus: _short("PACS_UNKNOWN_STATUS", 5, 6),
+    reporting.GivesNoCounts: _short(_MISSING, 5),
+    reporting.CountsWrongly: _done(),
+    reporting.SendsNoPendingResponses: _done(),
+    reporting.WarnsThoughAllCame: _done(),
+    reporting.FailsToSendOne: _short("PACS_SUBOPERATIONS_FAILED PACS_SUBOPERATIONS_REFUSED", 5),
+    reporting.CannotCountMatches: _short("PACS_OUT_OF_RESOURCES", 0),
+    reporting.RefusesSuboperations: _short("PACS_SUBOPERATIONS_REFUSED", 0),
+    reporting.DoesNotKnowTheDestination: _short("PACS_UNKNOWN_DESTINATION", 0, ways=("move",)),
+    reporting.GivesUpAtOne: _short("PACS_RETRIEVE_FAILED PACS_MOVE_FAILED", 5),
+    reporting.EndsWithAnUnknownStatus: _done(),
     sending.SendsAnotherStudyToo: _done(),
     sending.SendsTwice: _done(),
     sending.SendsOtherContentToo: Ends("incomplete", "INSTANCE_CONFLICT", (6,)),
@@ -125,6 +121,9 @@ CASES: dict[type[Mode], Ends] = {
     connecting.PendingForEver: _short("PACS_STALLED", 0, timeouts=_HASTY),
 }
 
+#: Modes that show only where a query has several answers.
+CAPS = (finding.CapsStudies, finding.CapsStudiesSilently)
+
 
 @pytest.fixture(scope="module")
 def study(corpus: Corpus) -> DemoStudy:
@@ -134,10 +133,11 @@ def study(corpus: Corpus) -> DemoStudy:
 
 @pytest.fixture(scope="module")
 def faulty(corpus: Corpus, study: DemoStudy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyArchive]:
-    """It holds that study, and one other."""
+    """It holds that study, and three others."""
     folder = tmp_path_factory.mktemp("faulty")
-    other = next(study for study in corpus.studies if study.modalities == ("CT",))
-    for instance in study.instances + other.instances:
+    others = [study for study in corpus.studies if study.modalities in (("CT",), ("MR",))]
+    assert len(others) == 3
+    for instance in [instance for one in (study, *others) for instance in one.instances]:
         shutil.copyfile(corpus.folder / instance.path, folder / Path(instance.path).name)
     with FaultyArchive(folder, known_peers={"DICOM_ASSETS": ("127.0.0.1", free_port())}) as archive:
         yield archive
@@ -149,7 +149,7 @@ def job(faulty: FaultyArchive, tmp_path: Path) -> Job:
     faulty.lost.clear()
     return Job(
         zones=Zones(tmp_path / "restricted", tmp_path / "released"),
-        archive=Archive("127.0.0.1", faulty.port, faulty.ae_title, "DICOM_ASSETS", "get", port, _PATIENT),
+        archives=(Archive("127.0.0.1", faulty.port, faulty.ae_title, "DICOM_ASSETS", "get", port, _PATIENT),),
         profile=load_profile("basic"),
         key=PseudonymKey(bytes(range(32))),
         workers=2,
@@ -157,7 +157,8 @@ def job(faulty: FaultyArchive, tmp_path: Path) -> Job:
 
 
 def test_every_mode_has_a_sentence_and_a_case() -> None:
-    assert set(CASES) == set(MODES)
+    assert set(CASES).isdisjoint(CAPS)
+    assert set(CASES) | set(CAPS) == set(MODES)
     assert len(CASES) > 25
     assert all(mode.sentence().endswith(".") for mode in MODES)
     assert {reason for ends in CASES.values() for reason in ends.reasons.split()} <= set(REASONS)
@@ -176,7 +177,7 @@ def test_what_came_is_said_and_the_rest_is_asked_for_again(
     batch = create_request(job.zones, "cohort", "20260131", "", [RequestRow(**keys[ends.by])]).batch
     faulty.mode = mode
     row = run(_by(job, way, ends.timeouts), batch)
-    here = received(job, batch)
+    here = retrieved(job.zones, batch)
     assert row.state == ends.state, row.reason
     assert row.reason in ends.reasons.split() or row.reason == ends.reasons
     assert row.received in ends.received
@@ -186,10 +187,23 @@ def test_what_came_is_said_and_the_rest_is_asked_for_again(
     row = run(_by(job, way, _PATIENT), batch)
     assert (row.state, row.reason) == ("done", "")
     everything = originals(faulty, study)
-    assert_is_true(row, received(job, batch), everything)
+    assert_is_true(row, retrieved(job.zones, batch), everything)
     if mode is not sending.Transcodes:
-        assert received(job, batch) == everything
+        assert retrieved(job.zones, batch) == everything
     assert sorted(faulty.sent) == sorted(everything.keys() - here.keys())
+
+
+@pytest.mark.parametrize("mode", CAPS)
+def test_no_study_is_lost_to_a_cap(job: Job, faulty: FaultyArchive, mode: type[Mode]) -> None:
+    window = RequestRow(study_date_from="20210101", study_date_to="20221231")
+    batch = create_request(job.zones, "cohort", "20260131", "", [window]).batch
+    faulty.mode = mode
+    capped = replace(job.archive, query_limit=mode.limit)
+    rows = resolve_studies(replace(job, archives=(capped,)), batch)
+    studies = {entry.uid_of("STUDY") for entry in faulty.everything()}
+    assert len(studies) == 2 * mode.limit
+    assert {row.study_key for row in rows} == {job.key.study_key(uid) for uid in studies}
+    assert [row.found for row in rows] == [1] * len(studies)
 
 
 def run(job: Job, batch: str) -> StudyRow:
@@ -203,7 +217,7 @@ def run(job: Job, batch: str) -> StudyRow:
 
 
 def _by(job: Job, way: str, timeouts: Timeouts) -> Job:
-    return replace(job, archive=replace(job.archive, retrieve=way, timeouts=timeouts))
+    return replace(job, archives=(replace(job.archive, retrieve=way, timeouts=timeouts),))
 
 
 def assert_is_true(row: StudyRow, here: dict[str, bytes], held: dict[str, bytes]) -> None:
@@ -214,23 +228,7 @@ def assert_is_true(row: StudyRow, here: dict[str, bytes], held: dict[str, bytes]
         assert here.keys() == held.keys()
 
 
-def received(job: Job, batch: str) -> dict[str, bytes]:
-    """SOPInstanceUID -> data set, of what the raw folder's manifest names."""
-    folders = (job.zones.restricted / "raw" / batch).glob("*/")
-    return {
-        row.sop_instance_uid: _data_set(folder / row.file)
-        for folder in folders
-        for row in read_rows(folder / MANIFEST, RawInstance)
-    }
-
-
 def originals(faulty: FaultyArchive, study: DemoStudy) -> dict[str, bytes]:
     """SOPInstanceUID -> data set, of what the archive holds of the study."""
     entries = [entry for entry in faulty.everything() if entry.uid_of("STUDY") == study.study_instance_uid]
-    return {entry.uid_of("IMAGE"): _data_set(entry.path) for entry in entries}
-
-
-def _data_set(path: Path) -> bytes:
-    """The file from behind its file meta."""
-    _, start = split_dataset(path)
-    return path.read_bytes()[start:]
+    return {entry.uid_of("IMAGE"): data_set_of(entry.path) for entry in entries}

@@ -13,10 +13,11 @@ from pynetdicom.presentation import PresentationContext
 
 from dicom_assets.demo.archive import Step, StoredInstance
 
-from .mode import PENDING, Mode, is_final
+from .mode import PENDING, Mode, is_final, pretended
 
 _TRANSIENT, _PRESENTATION, _LOCAL_LIMIT_EXCEEDED = 0x02, 0x03, 0x02
 _ABSTRACT_SYNTAX_NOT_SUPPORTED = 0x03
+_OUT_OF_RESOURCES = 0xA700
 
 
 class RejectsEverySecondAssociation(Mode):
@@ -83,7 +84,7 @@ class AbortsInsteadOfAStatus(Mode):
 
 
 class ResetsInTheMiddleOfAnInstance(Mode):
-    """Sends an instance, then cuts the TCP connection in the middle of the second."""
+    """Sends two instances, then cuts the TCP connection in the middle of the third."""
 
     def __init__(self, archive: object) -> None:
         super().__init__(archive)
@@ -91,9 +92,9 @@ class ResetsInTheMiddleOfAnInstance(Mode):
 
     def sends(self, association: Association, go: Callable[..., Dataset], instance: StoredInstance) -> Dataset:
         self.begun[id(association)] = self.begun.get(id(association), 0) + 1
-        if self.begun[id(association)] == 2:
+        if self.begun[id(association)] == 3:
             _cut_after(association, instance.path.stat().st_size // 2)
-        return go()
+        return go() if self.begun[id(association)] <= 3 else pretended(_OUT_OF_RESOURCES)
 
 
 class SilentToRetrievals(Mode):
@@ -122,10 +123,19 @@ class SilentInTheMiddleOfAnInstance(Mode):
 
 
 class Drips(Mode):
-    """Answers retrievals with one byte every twentieth of a second."""
+    """Sends responses to retrievals, and instances, one byte every twentieth of a second."""
 
     def suboperations(self, event: evt.Event, steps: Iterator[Step]) -> Iterator[Step]:
-        wrapper = event.assoc.dul.socket
+        self._slow_down(event.assoc)
+        return steps
+
+    def sends(self, association: Association, go: Callable[..., Dataset], instance: StoredInstance) -> Dataset:
+        if association.is_requestor:
+            self._slow_down(association)
+        return go()
+
+    def _slow_down(self, association: Association) -> None:
+        wrapper = association.dul.socket
         pass_on = wrapper.send
 
         def send(data: bytes) -> None:
@@ -135,7 +145,6 @@ class Drips(Mode):
                 pass_on(data[start : start + 1])
 
         wrapper.send = send
-        return steps
 
 
 class PendingForEver(Mode):
@@ -193,6 +202,7 @@ def _cut_after(association: Association, size: int) -> None:
         connection = association.dul.socket.socket
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
+        association.dimse.msg_queue.put((None, None))  # or pynetdicom waits half a minute for the answer
 
     _pass_on(association, size, cut)
 

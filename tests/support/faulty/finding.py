@@ -85,40 +85,36 @@ class CountsOneTooManyAndListsNone(CountsOneTooMany):
         return [(_IDENTIFIER_REFUSED, None)] if level == "IMAGE" else super().finds(event, level, answers)
 
 
-class CapsImageListsSilently(Mode):
-    """Answers at most one instance to a query at IMAGE level, and success."""
-
-    def finds(self, event: evt.Event, level: str, answers: Answers) -> Answers:
-        return islice(answers, 1) if level == "IMAGE" else answers
-
-
-class CapsStudiesSilently(Mode):
-    """Answers at most one study to a query, and success."""
-
-    def finds(self, event: evt.Event, level: str, answers: Answers) -> Answers:
-        return islice(answers, 1) if level == "STUDY" else answers
-
-
 class CapsStudies(Mode):
-    """Answers at most one study to a query; where there are more it ends with 0xFE00."""
+    """Answers at most two studies to a query; where there are more it ends with 0xFE00."""
+
+    level, limit = "STUDY", 2
 
     def finds(self, event: evt.Event, level: str, answers: Answers) -> Answers:
         for number, answer in enumerate(answers):
-            if level == "STUDY" and number == 1:
+            if level == self.level and number == self.limit:
                 yield _CANCELLED, None
                 return
             yield answer
 
 
-class CapsImageLists(Mode):
+class CapsStudiesSilently(CapsStudies):
+    """Answers at most two studies to a query, and success."""
+
+    def finds(self, event: evt.Event, level: str, answers: Answers) -> Answers:
+        return islice(answers, self.limit) if level == self.level else answers
+
+
+class CapsImageLists(CapsStudies):
     """Answers at most one instance to a query at IMAGE level; where there are more it ends with 0xFE00."""
 
-    def finds(self, event: evt.Event, level: str, answers: Answers) -> Answers:
-        for number, answer in enumerate(answers):
-            if level == "IMAGE" and number == 1:
-                yield _CANCELLED, None
-                return
-            yield answer
+    level, limit = "IMAGE", 1
+
+
+class CapsImageListsSilently(CapsStudiesSilently):
+    """Answers at most one instance to a query at IMAGE level, and success."""
+
+    level, limit = "IMAGE", 1
 
 
 class PadsUids(_Edits):

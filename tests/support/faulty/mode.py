@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 SUCCESS, PENDING = 0x0000, 0xFF00
 
-#: Seconds after which a mode that hangs gives up, so that a client that waits for ever fails its test and no more.
-_GUARD = 30
+#: Seconds after which a mode that hangs gives up: longer than the default time limits, and no test hangs for ever.
+_GUARD = 150
 
 #: A C-FIND handler's answers, as pynetdicom wants them: status and data set
 Answers = Iterable[tuple[int, Dataset | None]]
@@ -78,6 +78,13 @@ class Mode:
 
 class Healthy(Mode):
     """Does what the standard says."""
+
+
+def pretended(status: int) -> Dataset:
+    """What Mode.sends returns as if the instance had been sent and answered so."""
+    response = Dataset()
+    response.Status = status
+    return response
 
 
 def is_retrieve(response: object) -> bool:

@@ -1,0 +1,140 @@
+"""Several batches at once: one retrieves while another is worked on, and the archive never sees two of us."""
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from dicom_assets.demo.archive import LOOPBACK, EmbeddedArchive
+from dicom_assets.demo.corpus import Corpus
+from tests.defs.test_ui import wait_for
+from tests.support.site import Site
+
+_GUARD = 120  #: seconds
+
+
+class CountedConnections:
+    """A TCP relay before an archive. most: connections at a time, so far; total: of all time."""
+
+    def __init__(self, port: int) -> None:
+        self.most = self.total = 0
+        self._target = port
+        self._clients: list[socket.socket] = []
+        self._listener = socket.create_server((LOOPBACK, 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                # a client that hung up did so before this one came, whenever its thread takes note of it
+                self._clients = [one for one in self._clients if not _has_hung_up(one)] + [client]
+                self.most = max(self.most, len(self._clients))
+                self.total += 1
+                threading.Thread(target=self._relay, args=(client,), daemon=True).start()
+
+    def _relay(self, client: socket.socket) -> None:
+        with client, socket.create_connection((LOOPBACK, self._target)) as archive:
+            back = threading.Thread(target=_copy, args=(archive, client), daemon=True)
+            back.start()
+            _copy(client, archive)
+            back.join()
+
+
+def _has_hung_up(client: socket.socket) -> bool:
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := source.recv(1 << 16):
+            target.sendall(piece)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+@pytest.fixture
+def counted(archive: EmbeddedArchive) -> Iterator[CountedConnections]:
+    relay = CountedConnections(archive.port)
+    yield relay
+    relay.close()
+
+
+def test_one_batch_retrieves_while_another_is_worked_on(
+    site: Site, corpus: Corpus, counted: CountedConnections
+) -> None:
+    site.use(counted.port, "DEMO_ARCHIVE", DICOM_PACS_RETRIEVE="get")
+    half = len(corpus.studies) // 2
+    halves = corpus.studies[:half], corpus.studies[half:]
+    batches = [site.plan([[study.study_instance_uid] for study in studies]) for studies in halves]
+    counted.most = 0
+    running = [_start(site, batch) for batch in batches]
+    assert [process.wait(timeout=_GUARD) for process in running] == [3, 3]  # images that may show text are kept back
+    assert counted.most == 1
+    assert any("waiting for the archive: another batch retrieves" in _said(site, batch) for batch in batches)
+    first, second = sorted(batches, key=lambda batch: _when(site.zones.ledger(batch, "raw_dicom")))
+    assert _when(site.zones.resolved_studies(second)) < _when(site.zones.report(first, "json"))
+    assert sum(row["missing"] for batch in batches for row in site.ledger(batch)) == 0
+
+
+def _start(site: Site, batch: str) -> subprocess.Popen:
+    """`dicom-assets run`; what it says is kept in a file."""
+    with (site.folder / f"{batch}.txt").open("wb") as said:
+        command = site.command("run", batch)
+        return subprocess.Popen(command, cwd=site.folder, env=site.environment, stdout=subprocess.DEVNULL, stderr=said)
+
+
+def _said(site: Site, batch: str) -> str:
+    return (site.folder / f"{batch}.txt").read_text()
+
+
+def _when(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def test_outside_the_archives_hours_a_batch_waits_and_an_urgent_one_does_not(
+    site: Site, corpus: Corpus, counted: CountedConnections
+) -> None:
+    study = next(study for study in corpus.studies if study.modalities == ("MR",))
+    site.use(counted.port, "DEMO_ARCHIVE")
+    batch = site.plan([[study.study_instance_uid]])
+    site.variables["DICOM_PACS_HOURS"] = f"{date.today() + timedelta(days=3):%a} 12:00-13:00"
+    before = counted.total
+    process = _start(site, batch)
+    try:
+        wait_for(lambda: "waiting for the archive's hours: they begin" in _said(site, batch), _GUARD)
+    finally:
+        process.kill()
+        process.wait()
+    assert counted.total == before
+    done = site.run("run", batch, "--urgent")
+    assert done.returncode == 0, done.stderr
+    assert [row["state"] for row in site.ledger(batch)] == ["done"]
+
+
+def test_a_second_archive_is_enough_to_start(site: Site, corpus: Corpus, archive: EmbeddedArchive) -> None:
+    study = next(study for study in corpus.studies if study.modalities == ("MR",))
+    site.use(archive.port, "DEMO_ARCHIVE")
+    batch = site.plan([[study.study_instance_uid]])
+    site.use(1, "GONE", DICOM_PACS_2_HOST=LOOPBACK, DICOM_PACS_2_PORT=str(archive.port), DICOM_PACS_2_AE_TITLE="NONE")
+    done = site.run("run", batch)
+    assert done.returncode == 1  # of two that do not answer the first one's error is said
+    assert "PACS_PORT_CLOSED" in done.stderr
+    site.variables["DICOM_PACS_2_AE_TITLE"] = "DEMO_ARCHIVE"
+    done = site.run("run", batch)
+    assert done.returncode == 0, done.stderr
