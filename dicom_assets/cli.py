@@ -18,6 +18,7 @@ USAGE = {
     "RUN_FROM_WHAT",
     "INPUT_MISSING",
     "FOLDERS_OVERLAP",
+    "DELIVERY_TO_MALFORMED",
     "PROFILE_UNKNOWN",
 }
 Commands = argparse._SubParsersAction  #: what add_subparsers() gives
@@ -79,6 +80,16 @@ def _run(commands: Commands) -> None:
         "--urgent", action="store_true", help="whatever the archive's hours, and before other batches at the archive"
     )
     run.set_defaults(run="batch.run")
+
+
+def _send(commands: Commands) -> None:
+    send = commands.add_parser("send", help="send what a batch has released; only what is not there yet")
+    send.add_argument("batch", metavar="BATCH")
+    send.add_argument(
+        "--to", required=True, metavar="DESTINATION", help="host:port:AE_TITLE, or the root of STOW-RS (http, https)"
+    )
+    send.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    send.set_defaults(run="send.send")
 
 
 def _ledger(commands: Commands) -> None:
@@ -166,6 +177,7 @@ _COMMANDS: dict[str, Callable[[Commands], None]] = {
     "plan": _plan,
     "run": _run,
     "ledger": _ledger,
+    "send": _send,
     "mapping": _mapping,
     "deidentify": _deidentify,
     "verify": _verify,

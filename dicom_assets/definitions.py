@@ -7,6 +7,7 @@ import dagster as dg
 
 from .defs.assets import assets_under
 from .defs.checks import CHECKS
+from .defs.delivery import deliver_released
 from .defs.jobs import extract_batch, plan_nightly
 from .defs.resources import DeidResource, PacsResource, StorageResource
 from .defs.schedules import nightly
@@ -28,7 +29,7 @@ def build_defs(
     return dg.Definitions(
         assets=assets_under(deid_resource),
         asset_checks=CHECKS,
-        jobs=[extract_batch, plan_nightly],
+        jobs=[extract_batch, plan_nightly, deliver_released],
         schedules=[nightly],
         sensors=[batch_requests, retry_batches],
         resources={

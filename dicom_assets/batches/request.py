@@ -12,7 +12,9 @@ from .key import batch_key, check_key
 
 @dataclass(frozen=True)
 class RequestRow:
-    """What one row asks for; empty means any. Dates are YYYYMMDD. A row with a StudyInstanceUID asks for one study."""
+    """What one row asks for; empty means any. Dates are YYYYMMDD. A row with a StudyInstanceUID asks for one study.
+
+    but_not: batches that hold instances of this study already; only the others are wanted."""
 
     patient_id: str = ""
     accession_number: str = ""
@@ -21,11 +23,14 @@ class RequestRow:
     study_date_to: str = ""
     modalities: tuple[str, ...] = ()
     pseudonym: str = ""
+    but_not: tuple[str, ...] = ()
 
     @property
     def canonical(self) -> str:
         """The same text for the same question, whatever pseudonym the row brings."""
-        return json.dumps(asdict(self) | {"pseudonym": ""}, sort_keys=True, default=list)
+        question = asdict(self) | {"pseudonym": ""}
+        del question["but_not"]
+        return json.dumps(question, sort_keys=True, default=list)
 
 
 @dataclass(frozen=True)
@@ -64,15 +69,16 @@ def load_request(zones: Zones, batch: str) -> Request:
         raise BadInput("BATCH_UNKNOWN")
     try:
         data = json.loads(path.read_text("utf-8"))
-        names = {field.name for field in fields(RequestRow)}
-        rows = [{name: row[name] for name in names} for row in data["rows"]]
-        return Request(
-            data["batch"],
-            data["name"],
-            tuple(RequestRow(**row | {"modalities": tuple(row["modalities"])}) for row in rows),
-        )
+        return Request(data["batch"], data["name"], tuple(_decode(row) for row in data["rows"]))
     except (ValueError, KeyError, TypeError):
         raise BadInput("REQUEST_UNREADABLE") from None
+
+
+def _decode(row: dict) -> RequestRow:
+    given = {"but_not": [], **row}  # older requests do not have it
+    values = {field.name: given[field.name] for field in fields(RequestRow)}
+    but_not = tuple(check_key(batch) for batch in values["but_not"])
+    return RequestRow(**values | {"modalities": tuple(values["modalities"]), "but_not": but_not})
 
 
 def list_batches(zones: Zones) -> list[str]:

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections import Counter
+from functools import partial
 
 from ..errors import REASONS
 from ..pacs.send import PAUSES
@@ -17,7 +18,8 @@ def send(options: argparse.Namespace) -> int:
     """0 where all of it is there, 1 where it ended early, 3 where some of it was refused."""
     settings = Settings.from_env()
     destination = destination_of(options.to, archive_of(settings))
-    report = deliver(zones_of(settings), destination, options.batch, terminal_progress, PAUSES)
+    progress = partial(terminal_progress, unit="instance")
+    report = deliver(zones_of(settings), destination, options.batch, progress, PAUSES)
     if options.json:
         print(json.dumps(_as_json(report)))
     else:

@@ -15,6 +15,7 @@ from typing import Self
 
 import dagster as dg
 
+from ..workflow.politeness import nothing
 from .processes import TURN_PROCESS, end_killed_runs, is_gone, this_process
 
 POOL = "pacs"
@@ -46,13 +47,14 @@ class PoolTurn:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.give_up()
 
-    def take(self) -> None:
-        """Waits until it is ours. Where it is already, it is given up to a more urgent step that waits, and taken again
-        after that."""
+    def take(self, hang_up: Callable[[], object] = nothing) -> None:
+        """Waits until it is ours. Where it is already, it is given up to a more urgent step that waits, after hang_up,
+        and taken again after that."""
         if self._is_ours:
             if not self._somebody_urgent_waits():
                 return
             self._say("stepping aside for a more urgent batch")
+            hang_up()
             self.give_up()
         else:
             self._prepare()

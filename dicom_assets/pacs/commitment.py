@@ -16,12 +16,13 @@ from pydicom.dataset import Dataset
 from ..errors import BadInput, DicomAssetsError, RetryLater
 from .answers import text
 from .archive import Archive
-from .association import Association, Context, open_association
+from .association import Association, Context
 from .commands import N_ACTION_RQ, N_EVENT_REPORT_RQ, Command, response
 from .contexts import UNCOMPRESSED, VERIFICATION
 from .datasets import decoded, encoded
 from .patience import Patience
 from .receive import Receiver
+from .requestor import open_association
 
 _MODEL, _INSTANCE = "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1"
 _REQUEST_COMMITMENT = 1
@@ -80,28 +81,20 @@ class _Transaction:
             self.reported.set()
 
 
-class _ReportReceiver(Receiver):
-    """Listens for the report of one transaction."""
-
-    def __init__(self, destination: Archive, patience: Patience, transaction: _Transaction) -> None:
-        self._transaction = transaction
-        super().__init__(destination, None, frozenset((_MODEL, VERIFICATION)), patience)
-
-    def _answer(self, association: Association) -> None:
-        context, command = association.next_command()
-        data = association.data() if command.has_data else b""
-        if command.field == N_EVENT_REPORT_RQ:
-            self._transaction.take(association, context, command, data)
-            self._patience.stop = self._transaction.reported.is_set()
-        else:
-            association.send(context, response(command, 0x0000))
-
-
 @contextmanager
 def _listening(destination: Archive, patience: Patience, transaction: _Transaction) -> Iterator[bool]:
     """False where the port is in use, or TLS has no certificate of ours."""
+
+    def answer(association: Association, context: Context, command: Command) -> None:
+        data = association.data() if command.has_data else b""
+        if command.field == N_EVENT_REPORT_RQ:
+            transaction.take(association, context, command, data)
+            patience.stop = transaction.reported.is_set()
+        else:
+            association.send(context, response(command, 0x0000))
+
     try:
-        receiver = _ReportReceiver(destination, patience, transaction)
+        receiver = Receiver(destination, answer, frozenset((_MODEL, VERIFICATION)), patience)
     except DicomAssetsError:
         yield False
         return

@@ -87,7 +87,7 @@ class DicomWeb:
     def __init__(self, archive: Archive) -> None:
         self.patience = Patience(archive.timeouts)
         self._host, self._port, self._root, self._context = _address(archive)
-        self._authorization = getattr(archive, "dicomweb_authorization", "")
+        self._authorization = archive.dicomweb_authorization
         self._line: HttpLine | None = None
 
     @contextmanager
@@ -126,9 +126,12 @@ class DicomWeb:
 
     def _respond(self, path: str, accept: str, body: Body | None) -> HTTPResponse:
         """A connection that the server closed while nothing was asked is opened again."""
-        if self._line is not None:
-            with suppress(RetryLater):
-                return self._send(path, accept, body)
+        is_new = self._line is None
+        try:
+            return self._send(path, accept, body)
+        except RetryLater as error:
+            if is_new or error.code != "PACS_ABORTED":
+                raise
         return self._send(path, accept, body)
 
     def _send(self, path: str, accept: str, body: Body | None) -> HTTPResponse:
@@ -136,7 +139,8 @@ class DicomWeb:
             line = HttpLine(self._host, self._port, self._context, self.patience)
             line.connect()
             self._line = line
-        line, headers = self._line, {"Accept": accept, "User-Agent": "dicom-assets"}
+        line, refused = self._line, None
+        headers = {"Accept": accept, "User-Agent": "dicom-assets"}
         if self._authorization:
             headers["Authorization"] = self._authorization
         if body is not None:
@@ -150,7 +154,9 @@ class DicomWeb:
             with self.patience.answering():
                 return line.getresponse()
         except (HTTPException, ConnectionError, ValueError) as error:
-            failure = line.failure or refused
+            # A TLS alert met while sending says more than the end of the connection that follows.
+            ended = line.failure is None or line.failure.code == "PACS_ABORTED"
+            failure = refused if ended else line.failure
             self.close()
             raise self._why_no_answer(failure, is_garbage=not isinstance(error, ConnectionError)) from None
         except BaseException:

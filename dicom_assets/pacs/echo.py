@@ -2,10 +2,10 @@
 
 from ..errors import RetryLater
 from .archive import Archive
-from .association import open_association
 from .commands import C_ECHO_RQ, request
 from .contexts import UNCOMPRESSED, VERIFICATION
 from .patience import Patience
+from .requestor import open_association
 from .status import read_status
 
 

@@ -7,11 +7,11 @@ from pydicom.dataset import Dataset
 
 from ..errors import BadInput, DicomAssetsError
 from .archive import Archive
-from .association import open_association
 from .contexts import GET_MODEL, UNCOMPRESSED, USUAL_CLASSES, class_groups, storage_contexts
 from .expected import InstanceMatch
 from .intake import Intake
 from .patience import Patience
+from .requestor import open_association
 from .suboperations import Outcome, Requests, image_targets, study_target, targets_at
 
 #: Reasons that may only say that some instances found no presentation context in this association.

@@ -1,6 +1,6 @@
 """What a destination says it holds: C-FIND or QIDO-RS at IMAGE level, one query a series."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import BadInput, DicomAssetsError, RetryLater
@@ -37,9 +37,11 @@ class Held:
         return None if held is None else sop_instance_uid in held
 
 
-def held_instances(destination: Archive, series: Iterable[Series]) -> Held:
+def held_instances(destination: Archive, series: Sequence[Series]) -> Held:
     """Never raises a DicomAssetsError: many destinations take instances and answer no query."""
     found: dict[Series, frozenset[str]] = {}
+    if not series:
+        return Held(found)
     try:
         with open_queries(destination) as ask:
             for study_uid, series_uid in series:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from pydicom.dataset import Dataset
 
 from .archive import Archive
-from .association import open_association
 from .contexts import MOVE_MODEL, UNCOMPRESSED
 from .intake import Intake
 from .patience import Patience
 from .receive import open_receiver, wait_until
+from .requestor import open_association
 from .suboperations import Outcome, Requests
 
 #: Seconds without a byte, after the final response, in which an instance may still be on its way.

@@ -122,7 +122,9 @@ def accept(requested: A_ASSOCIATE, sop_classes: frozenset[str], syntaxes: Sequen
     primitive.calling_ae_title, primitive.called_ae_title = requested.calling_ae_title, requested.called_ae_title
     primitive.result, primitive.result_source = 0, 1
     primitive.presentation_context_definition_results_list = results
-    primitive.user_information = _own_information()
+    # Whatever roles the peer wants to play, it may.
+    roles = [item for item in requested.user_information if isinstance(item, SCP_SCU_RoleSelectionNegotiation)]
+    primitive.user_information = [*_own_information(), *roles]
     pdu = A_ASSOCIATE_AC()
     pdu.from_primitive(primitive)
     return pdu.encode()[_HEADER:], [context for context in results if context.result == _ACCEPTED]

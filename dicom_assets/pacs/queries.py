@@ -1,22 +1,19 @@
 """Queries to an archive: an identifier in, every answer to it out. A query that failed raises; it is never empty."""
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from io import BytesIO
 
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_dataset
-from pydicom.uid import UID
-from pynetdicom.dsutils import encode
 
 from ..errors import BadInput, RetryLater
 from .archive import Archive
-from .association import Association, Context, open_association
+from .association import Association, Context
 from .commands import C_FIND_RQ, request
 from .contexts import FIND_MODEL, UNCOMPRESSED
+from .datasets import decoded, encoded
 from .patience import Patience
+from .requestor import open_association
 from .status import Meaning, read_status
 
 #: Raises the code of a query that failed, and BadInput("PACS_QUERY_CAPPED") where the archive stopped at a limit, or
@@ -92,13 +89,13 @@ class _Queries:
         answers: list[Dataset] = []
         with self._patience.answering():
             try:
-                association.send(context, command, encoded_identifier(keys, context.transfer_syntax))
+                association.send(context, command, encoded(keys, context.transfer_syntax))
                 for meaning, data in self._responses(association):
                     if meaning.is_success:
                         return answers
                     if not meaning.is_pending:
                         raise meaning.as_error()
-                    answers.append(decoded_data_set(data, context.transfer_syntax))
+                    answers.append(decoded(data, context.transfer_syntax))
                     self._patience.progressed()
                     if len(answers) > _MOST_ANSWERS:
                         self._cancel(association, context)
@@ -127,29 +124,3 @@ class _Queries:
             if time.monotonic() > deadline:
                 break
         self._drop()
-
-
-def encoded_identifier(keys: Dataset, transfer_syntax_uid: str) -> bytes:
-    """Raises BadInput("QUERY_WILDCARD") where a value cannot be written in its character set."""
-    syntax = UID(transfer_syntax_uid)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        encoded = encode(keys, syntax.is_implicit_VR, syntax.is_little_endian)
-    if encoded is None:
-        raise BadInput("QUERY_WILDCARD")
-    return encoded
-
-
-def decoded_data_set(data: bytes, transfer_syntax_uid: str) -> Dataset:
-    """Raises RetryLater("PACS_UNREADABLE_ANSWER")."""
-    if not data:
-        raise RetryLater("PACS_UNREADABLE_ANSWER")
-    syntax = UID(transfer_syntax_uid)
-    # pydicom warns about values of the peer, quoting them.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return read_dataset(BytesIO(data), syntax.is_implicit_VR, syntax.is_little_endian, bytelength=len(data))
-        except Exception:
-            # Whatever damaged bytes make pydicom raise, the query has failed.
-            raise RetryLater("PACS_UNREADABLE_ANSWER") from None

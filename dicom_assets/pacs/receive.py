@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 from ..errors import DicomAssetsError, RetryLater
 from .archive import Archive
-from .association import Association, Context
+from .association import LARGEST_NEGOTIATION, Association, Context
 from .commands import C_ECHO_RQ, C_STORE_RQ, Command, response
 from .contexts import ALL_SYNTAXES, STORAGE_CLASSES, VERIFICATION
 from .intake import Intake
@@ -22,7 +22,6 @@ from .wire import ASSOCIATE_AC, ASSOCIATE_RQ, Connection
 _MAXIMUM_ASSOCIATIONS = 25
 #: Seconds between two looks at the listening socket.
 _TICK = 0.05
-_LARGEST_NEGOTIATION = 1 << 20
 _BACKLOG = 32
 
 
@@ -41,11 +40,18 @@ def take_instance(association: Association, context: Context, command: Command, 
     association.patience.progressed()
 
 
-class Receiver:
-    """A Storage SCP that listens."""
+#: Answers one message whose command has been read; its data set, if it has one, has to be read.
+Answer = Callable[[Association, Context, Command], None]
 
-    def __init__(self, archive: Archive, intake: Intake, sop_classes: frozenset[str], patience: Patience) -> None:
-        self._archive, self._intake, self._sop_classes, self._patience = archive, intake, sop_classes, patience
+
+class Receiver:
+    """Listens at archive.receiver_port and serves whoever connects. patience: of the request that all this is for.
+
+    Raises RetryLater("RECEIVER_PORT_BUSY"), BadInput("PACS_TLS_FILES").
+    """
+
+    def __init__(self, archive: Archive, answer: Answer, sop_classes: frozenset[str], patience: Patience) -> None:
+        self._archive, self._answer, self._sop_classes, self._patience = archive, answer, sop_classes, patience
         self._tls = None if archive.tls is None else server_context(archive.tls)
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
@@ -99,7 +105,7 @@ class Receiver:
             try:
                 association = self._negotiate(connection)
                 while True:
-                    self._answer(association)
+                    self._answer(association, *association.next_command())
             finally:
                 connection.close()
         except (DicomAssetsError, OSError):
@@ -121,7 +127,7 @@ class Receiver:
     def _negotiate(self, connection: Connection) -> Association:
         with connection.patience.negotiating():
             kind, length = connection.read_header()
-            if kind != ASSOCIATE_RQ or length > _LARGEST_NEGOTIATION:
+            if kind != ASSOCIATE_RQ or length > LARGEST_NEGOTIATION:
                 raise RetryLater("PACS_UNREADABLE_ANSWER")
             try:
                 requested = parse_request(connection.read(length))
@@ -141,16 +147,6 @@ class Receiver:
         }
         return Association(connection, contexts, maximum or 1 << 16)
 
-    def _answer(self, association: Association) -> None:
-        context, command = association.next_command()
-        if command.field == C_STORE_RQ:
-            take_instance(association, context, command, self._intake)
-        elif command.field == C_ECHO_RQ and not command.has_data:
-            association.send_command(context, response(command, 0x0000))
-        else:
-            association.abort()
-            raise RetryLater("PACS_UNREADABLE_ANSWER")
-
 
 @contextmanager
 def open_receiver(
@@ -162,7 +158,17 @@ def open_receiver(
     RetryLater("RECEIVER_PORT_BUSY"), BadInput("PACS_TLS_FILES").
     """
     classes = frozenset((*STORAGE_CLASSES, *(uid for uid in sop_classes if uid), VERIFICATION))
-    receiver = Receiver(archive, intake, classes, patience)
+
+    def answer(association: Association, context: Context, command: Command) -> None:
+        if command.field == C_STORE_RQ:
+            take_instance(association, context, command, intake)
+        elif command.field == C_ECHO_RQ and not command.has_data:
+            association.send_command(context, response(command, 0x0000))
+        else:
+            association.abort()
+            raise RetryLater("PACS_UNREADABLE_ANSWER")
+
+    receiver = Receiver(archive, answer, classes, patience)
     try:
         yield receiver
     finally:

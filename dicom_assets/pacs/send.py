@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from ..errors import BadInput, DicomAssetsError, RetryLater
 from .archive import Archive
-from .association import Association, open_association
+from .association import Association
+from .requestor import open_association
 from .status import read_status
 
 #: Seconds before another association is tried when one brought nothing; after the last of them it is given up.

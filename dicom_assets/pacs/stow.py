@@ -130,7 +130,7 @@ def _named(body: bytes) -> dict[str, int]:
 
 
 def _uid(item: _Attributes) -> str:
-    return str(item[_INSTANCE][0]).strip(" \0")
+    return str(item[_INSTANCE][0]).strip(" \0\t\r\n")
 
 
 def _number(item: _Attributes, tag: str) -> int:

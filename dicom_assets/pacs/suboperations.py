@@ -9,9 +9,9 @@ from pydicom.dataset import Dataset
 from ..errors import RetryLater
 from .association import Association
 from .commands import C_GET_RQ, C_MOVE_RQ, C_STORE_RQ, Command, request
+from .datasets import encoded
 from .expected import InstanceMatch
 from .intake import Intake
-from .queries import encoded_identifier
 from .query import identifier
 from .receive import take_instance
 from .status import Meaning, read_status
@@ -158,7 +158,7 @@ class Requests:
         self._message_id += 1
         association, context = self._association, self._association.context_for(self._model)
         command = request(_FIELDS[self._service], self._message_id, self._model, has_data=True, **self._more)
-        association.send(context, command, encoded_identifier(target, context.transfer_syntax))
+        association.send(context, command, encoded(target, context.transfer_syntax))
         while True:
             its_context, command = association.next_command()
             if command.field == C_STORE_RQ:

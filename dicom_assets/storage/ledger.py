@@ -26,6 +26,7 @@ class StudyRow:
     released: int = 0
     withheld: int = 0
     bytes: int = 0  #: received
+    proved_by: str = ""  #: what the archive counted at to prove it complete: IMAGE, SERIES, STUDY; empty: not proved
 
 
 def write_stage(zones: Zones, batch: str, stage: str, rows: Iterable[StudyRow]) -> None:

@@ -1,7 +1,11 @@
 """What a study's folder holds: one row an instance, written after all of its files."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from .tables import read_rows
+from .zones import Zones
 
 MANIFEST = "manifest.parquet"
 
@@ -20,6 +24,7 @@ class ResolvedStudy:
     reason: str  #: reason code where not found or failed
     expected_series: int | None
     expected_instances: int | None  #: None: the archive cannot say
+    archive: str = "1"  #: name of the archive that found it
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -37,6 +42,7 @@ class RawInstance:
     transfer_syntax_uid: str
     size: int  #: bytes of the file
     sha256: str  #: hex, of the file
+    series_instance_uid: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,3 +68,19 @@ class StagedInstance:
 
 def manifest_of(folder: Path) -> Path:
     return folder / MANIFEST
+
+
+def batches_holding(zones: Zones, study_key: str) -> list[str]:
+    """Batches whose raw folders hold instances of the study, sorted."""
+    return sorted(path.parent.parent.name for path in (zones.restricted / "raw").glob(f"*/{study_key}/{MANIFEST}"))
+
+
+def held_by(zones: Zones, study_key: str, batches: Iterable[str]) -> dict[str, tuple[Path, RawInstance]]:
+    """SOPInstanceUID -> raw file and row, of the instances of the study that these batches hold; of an instance that
+    several hold, the first one's. The file itself may be gone meanwhile."""
+    held: dict[str, tuple[Path, RawInstance]] = {}
+    for batch in batches:
+        folder = zones.raw(batch, study_key)
+        for row in read_rows(manifest_of(folder), RawInstance):
+            held.setdefault(row.sop_instance_uid, (folder / row.file, row))
+    return held

@@ -1,92 +1,86 @@
-"""The raw folder of one study: instances as they came, in files of our own naming, each durable before it counts."""
+"""The raw folder of one study: instances as they came, in files of our own naming, and what was verified of them."""
 
-import io
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import file_digest
 from pathlib import Path
+from typing import NamedTuple
 
-import pydicom
-from pydicom.dataset import FileMetaDataset
-from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import UID
-
-from .atomic import fsync_folder, make_folder, publish, remove_unfinished, sha256, write_unfinished
+from .atomic import make_folder, remove_unfinished
+from .instance_header import Identity, read_identity
 from .manifests import RawInstance, manifest_of
+from .set_aside import CUT_SHORT, NOT_LISTED, NOT_OF_STUDY, SetAsideFolder
 from .tables import read_rows, write_rows
-from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER
+from .zones import RESTRICTED_FOLDER
 
-_IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
-_HEADER_TAGS = ["StudyInstanceUID", "SOPInstanceUID", "SOPClassUID"]
+#: Files that are read back at a time
+_READERS = 2
+
+
+class Examined(NamedTuple):
+    """A file read back from disk. row: None where it is no whole instance of the study, reason says why."""
+
+    row: RawInstance | None
+    reason: str
+    sha256: str
 
 
 @dataclass
 class RawFolder:
-    """folder: of one study. name_of: SOPInstanceUID -> file name."""
+    """folder: of one study. aside: takes what is no part of it. name_of: SOPInstanceUID -> file name. verified:
+    SOPInstanceUID -> row of what was read back from disk and is durable."""
 
     folder: Path
+    aside: SetAsideFolder
+    study_instance_uid: str
     name_of: Callable[[str], str]
-    _arrived: dict[Path, Path] = field(default_factory=dict)
+    verified: dict[str, RawInstance] = field(default_factory=dict)
 
     def open(self) -> None:
-        """Make the folder and clear away what a killed process left unfinished."""
+        """Make the folder, clear away what a killed process left unfinished, and read back all that is there."""
         make_folder(self.folder, RESTRICTED_FOLDER)
         remove_unfinished(self.folder)
+        paths = sorted(self.folder.glob("*.dcm"))
+        with ThreadPoolExecutor(_READERS) as readers:
+            for path, seen in zip(paths, readers.map(self.examine, paths), strict=True):
+                if seen.row is not None and seen.row.file == self.name_of(seen.row.sop_instance_uid):
+                    self.verified[seen.row.sop_instance_uid] = seen.row
+                else:
+                    self.aside.take(path, path.stem, seen.reason or NOT_OF_STUDY, seen.sha256)
+        self.aside.write()
 
-    def add(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, data: bytes) -> None:
-        """Write one instance as it came, behind a file meta header of our own; it counts after keep()."""
-        header = _part10_header(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-        final = self.folder / self.name_of(sop_instance_uid)
-        earlier = self._arrived.pop(final, None)
-        if earlier is not None:
-            earlier.unlink()
-        self._arrived[final] = write_unfinished(self.folder, header, data, mode=RESTRICTED_FILE)
+    def examine(self, path: Path) -> Examined:
+        """Hash the file and read whose it is. Raises OSError."""
+        with path.open("rb", buffering=0) as file:
+            digest = file_digest(file, "sha256").hexdigest()
+            size = os.fstat(file.fileno()).st_size
+            identity = read_identity(file.fileno(), size)
+        if identity is None or identity.study_instance_uid != self.study_instance_uid:
+            return Examined(None, CUT_SHORT if identity is not None and identity.is_cut else NOT_OF_STUDY, digest)
+        if identity.is_cut:
+            return Examined(None, CUT_SHORT, digest)
+        return Examined(_row(path.name, identity, size, digest), "", digest)
 
-    def keep(self) -> int:
-        """Make durable what was added; how many instances."""
-        kept = len(self._arrived)
-        publish({temp: final for final, temp in self._arrived.items()})
-        self._arrived.clear()
-        return kept
+    def path_of(self, sop_instance_uid: str) -> Path:
+        return self.folder / self.name_of(sop_instance_uid)
 
-    def holds(self, sop_instance_uid: str) -> bool:
-        return (self.folder / self.name_of(sop_instance_uid)).is_file()
+    def drop_unlisted(self, listed: set[str]) -> None:
+        """Set aside what is verified and not listed."""
+        for uid in sorted(self.verified.keys() - listed):
+            row = self.verified.pop(uid)
+            self.aside.take(self.folder / row.file, uid, NOT_LISTED, row.sha256)
+        self.aside.write()
 
-    def verify(self, study_instance_uid: str, sop_instance_uid: str) -> RawInstance | None:
-        """The instance's row, read back from disk; None where the file is not this instance of this study."""
-        instance = self._read_back(self.folder / self.name_of(sop_instance_uid), study_instance_uid)
-        return instance if instance is not None and instance.sop_instance_uid == sop_instance_uid else None
-
-    def verify_all(self, study_instance_uid: str) -> list[RawInstance]:
-        """Rows of all files that are instances of this study."""
-        rows = (self._read_back(self.folder / name, study_instance_uid) for name in sorted(self.names()))
-        return [row for row in rows if row is not None and row.file == self.name_of(row.sop_instance_uid)]
-
-    def _read_back(self, path: Path, study_instance_uid: str) -> RawInstance | None:
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_HEADER_TAGS)
-            study, instance, sop_class = (str(header.get(name, "")).strip(" \0") for name in _HEADER_TAGS)
-            syntax = str(header.file_meta.TransferSyntaxUID)
-        except OSError:
-            raise
-        except Exception:  # unreadable in any way: it is no instance of this study
-            return None
-        if study != study_instance_uid:
-            return None
-        return RawInstance(path.name, instance, sop_class, syntax, path.stat().st_size, sha256(path))
-
-    def set_aside(self, names: set[str], quarantine: Path) -> None:
-        """Move files that are no part of the study to quarantine; they are kept, and used for nothing."""
-        if names:
-            make_folder(quarantine, RESTRICTED_FOLDER)
-            for name in sorted(names):
-                (self.folder / name).replace(quarantine / name)
-            fsync_folder(quarantine)
-
-    def names(self) -> set[str]:
-        return {path.name for path in self.folder.glob("*.dcm")}
-
-    def write_manifest(self, rows: list[RawInstance]) -> None:
-        write_rows(manifest_of(self.folder), sorted(rows, key=lambda row: row.file), RawInstance)
+    def write_manifest(self, but_not: Container[str] = ()) -> list[RawInstance]:
+        """Of what is verified, less but_not (SOPInstanceUIDs); its rows, sorted by file."""
+        rows = sorted(
+            (row for uid, row in self.verified.items() if uid not in but_not),
+            key=lambda row: row.file,
+        )
+        write_rows(manifest_of(self.folder), rows, RawInstance)
+        return rows
 
     def read_manifest(self) -> list[RawInstance]:
         return read_rows(manifest_of(self.folder), RawInstance)
@@ -100,14 +94,13 @@ class RawFolder:
         )
 
 
-def _part10_header(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
-    meta.TransferSyntaxUID = UID(transfer_syntax_uid)
-    meta.ImplementationClassUID = UID(_IMPLEMENTATION_CLASS_UID)
-    buffer = io.BytesIO(b"\0" * 128 + b"DICM")
-    buffer.seek(0, io.SEEK_END)
-    write_file_meta_info(buffer, meta, enforce_standard=True)
-    return buffer.getvalue()
+def _row(file: str, identity: Identity, size: int, digest: str) -> RawInstance:
+    return RawInstance(
+        file=file,
+        sop_instance_uid=identity.sop_instance_uid,
+        sop_class_uid=identity.sop_class_uid,
+        transfer_syntax_uid=identity.transfer_syntax_uid,
+        size=size,
+        sha256=digest,
+        series_instance_uid=identity.series_instance_uid,
+    )

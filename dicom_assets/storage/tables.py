@@ -57,14 +57,15 @@ def write_rows(
 
 
 def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
-    """An absent file has no rows."""
+    """An absent file has no rows. A column that an older file lacks has the field's default."""
     if not path.is_file():
         return []
     hints = get_type_hints(row_type)
     rows = []
     # One thread: pyarrow 26's reading threads now and then abort the interpreter when it ends.
     table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
-    for record in table.cast(schema_of(row_type)).to_pylist():
+    there = [column for column in schema_of(row_type) if column.name in table.column_names]
+    for record in table.select([column.name for column in there]).cast(pa.schema(there)).to_pylist():
         for name, value in record.items():
             if hints[name] == _PAIRS:
                 record[name] = tuple((pair["old"], pair["new"]) for pair in value)

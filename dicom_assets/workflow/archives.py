@@ -28,17 +28,12 @@ def archive_from(settings: ArchiveSettings) -> Archive:
         ),
         name=settings.name,
         dicomweb_url=settings.dicomweb_url,
-        **_authorization_of(settings),  # TODO
+        dicomweb_authorization=_authorization(settings.dicomweb_authorization_file),
         tls=None if settings.tls is None else _tls(settings.tls),
         instances_per_second=settings.instances_per_second,
         default_character_set=settings.character_set,
         query_limit=settings.query_limit,
     )
-
-
-def _authorization_of(settings: ArchiveSettings) -> dict:
-    line = _authorization(settings.dicomweb_authorization_file)
-    return {"dicomweb_authorization": line} if line else {}
 
 
 def _tls(settings: TlsSettings) -> Tls:

@@ -2,7 +2,7 @@
 
     closed     associations come about; their failures in a row are counted
     open       after three in a row: nobody asks, for a pause
-    half-open  the pause is over: one process tries a C-ECHO. It answers: closed. It fails: open, for twice the pause
+    half-open  the pause is over: one process calls. It answers: closed. It fails: open, for twice the pause
 
 The state lies in a small file that every process reads, `restricted/ledger/archives/<number>.json`.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from ..errors import BadInput, DicomAssetsError, Refused, RetryLater
 from ..pacs.archive import Archive
 from ..pacs.echo import echo
+from ..pacs.qido import echo_dicomweb
 from ..storage.atomic import exclusive_lock, write_file
 from ..storage.zones import Zones
 
@@ -40,10 +41,16 @@ class _State:
     pause: float = 0
 
 
+def call(archive: Archive) -> None:
+    """C-ECHO, or a small query where the archive is asked by DICOMweb. Raises the coded error that says what is wrong."""
+    by_web = archive.dicomweb_url and (archive.retrieve == "dicomweb" or not archive.host)
+    (echo_dicomweb if by_web else echo)(archive)
+
+
 class Breaker:
     """folder: of the files that hold the state. probe: raises where the archive does not answer."""
 
-    def __init__(self, folder: Path, archive: Archive, probe: Callable[[Archive], object] = echo) -> None:
+    def __init__(self, folder: Path, archive: Archive, probe: Callable[[Archive], object] = call) -> None:
         self._archive, self._probe = archive, probe
         self._path = folder / f"{archive.name}.json"
         where = f"{archive.host}|{archive.port}|{archive.dicomweb_url}"

@@ -16,7 +16,7 @@ from ..storage.mapping import key_ids_in_use, mapped_batches
 from ..storage.zones import Zones
 from .archives import archive_from
 from .breaker import breaker_folder
-from .politeness import NO_TURNS, Politeness, Turn, say_on_stderr
+from .politeness import NO_TURNS, Politeness, Turn, nothing, say_on_stderr
 
 #: progress(what, total) gives a function to call once a study is done
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
@@ -50,13 +50,9 @@ class Job:
                 return archive
         raise BadInput("ARCHIVE_NO_LONGER_CONFIGURED")
 
-    def before_archive(self, archive: Archive) -> None:
-        """To be called before each study's conversation: see Politeness.before."""
-        self.politeness.before(archive)
-
-    def talking_to(self, archive: Archive) -> AbstractContextManager[None]:
+    def talking_to(self, archive: Archive, hang_up: Callable[[], object] = nothing) -> AbstractContextManager[None]:
         """Round each study's conversation: see Politeness.talking_to."""
-        return self.politeness.talking_to(archive)
+        return self.politeness.talking_to(archive, hang_up)
 
 
 def zones_of(settings: Settings) -> Zones:

@@ -11,24 +11,27 @@ from typing import Protocol
 
 from ..errors import DicomAssetsError
 from ..pacs.archive import Archive
-from ..pacs.echo import echo
 from ..settings.hours import Hours
-from .breaker import Breaker
+from .breaker import Breaker, call
 
 _LONGEST_SLEEP = 30.0  #: seconds; clocks may be set, and a laptop may sleep
+
+
+def nothing() -> None: ...
 
 
 class Turn(Protocol):
     """Who may talk to archives at this moment; over all processes and machines, as the pool `pacs` says."""
 
-    def take(self) -> None:
-        """Waits until it is ours. Where it is already, it is given up to somebody more urgent, and taken again."""
+    def take(self, hang_up: Callable[[], object] = nothing) -> None:
+        """Waits until it is ours. Where it is already, it is given up to somebody more urgent, after hang_up, and taken
+        again."""
 
     def give_up(self) -> None: ...
 
 
 class _NoTurns:
-    def take(self) -> None: ...
+    def take(self, hang_up: Callable[[], object] = nothing) -> None: ...
 
     def give_up(self) -> None: ...
 
@@ -51,18 +54,16 @@ class Politeness:
     turn: Turn = NO_TURNS
     say: Callable[[str], object] = say_on_stderr
 
-    def before(self, archive: Archive) -> None:
-        """To be called before each study's conversation. Waits for the archive's hours and for our turn. Raises
-        RetryLater("PACS_BREAKER_OPEN") where the archive is left alone because it was down."""
-        self._wait_for_hours()
-        self.turn.take()
+    @contextmanager
+    def talking_to(self, archive: Archive, hang_up: Callable[[], object] = nothing) -> Iterator[None]:
+        """Round each study's conversation. Before it, waits for the archive's hours and for our turn; how the block
+        ended is remembered of the archive. Raises RetryLater("PACS_BREAKER_OPEN") where it is left alone because it was
+        down. hang_up: ends associations that the caller keeps open between conversations; called before others get the
+        turn."""
+        self._wait_for_hours(hang_up)
+        self.turn.take(hang_up)
         if self.breakers is not None:
             Breaker(self.breakers, archive).admit()
-
-    @contextmanager
-    def talking_to(self, archive: Archive) -> Iterator[None]:
-        """before(), and how the block ended is remembered of the archive."""
-        self.before(archive)
         try:
             yield
         except DicomAssetsError as error:
@@ -71,14 +72,14 @@ class Politeness:
         self._note(archive, None)
 
     def greet(self, archives: Sequence[Archive]) -> None:
-        """C-ECHO to the first archive that answers, also to one that is left alone: somebody who starts a run by hand
+        """A call to the first archive that answers, also to one that is left alone: somebody who starts a run by hand
         has seen to it. Raises the first one's error where none answers."""
-        self._wait_for_hours()
+        self._wait_for_hours(nothing)
         self.turn.take()
         errors = []
         for archive in archives:
             try:
-                echo(archive)
+                call(archive)
             except DicomAssetsError as error:
                 self._note(archive, error)
                 errors.append(error)
@@ -90,11 +91,12 @@ class Politeness:
         if self.breakers is not None:
             Breaker(self.breakers, archive).note(error)
 
-    def _wait_for_hours(self) -> None:
+    def _wait_for_hours(self, hang_up: Callable[[], object]) -> None:
         said = False
         while self.hours is not None and not self.hours.is_open(now := datetime.now(UTC)):
             opening = self.hours.next_opening(now)
             if not said:
+                hang_up()
                 self.turn.give_up()
                 self.say(f"waiting for the archive's hours: they begin {self.hours.describe(opening)}")
                 said = True

@@ -41,8 +41,8 @@ def vouching(report: Report | None = None) -> Destination:
     return Peer(vouches=True, held=dict(HELD))
 
 
-def asked(there: Destination, **more: object) -> Commitment:
-    return ask_for_commitment(replace(there.archive(), receiver_port=free_port(), **more), ASKED)
+def asked(there: Destination) -> Commitment:
+    return ask_for_commitment(there.archive(), ASKED)
 
 
 def test_what_is_held_is_committed_and_what_is_not_has_failed() -> None:

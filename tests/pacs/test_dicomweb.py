@@ -13,7 +13,9 @@ import pytest
 
 from dicom_assets.errors import DicomAssetsError
 from dicom_assets.pacs.archive import Archive, Timeouts, Tls
+from dicom_assets.pacs.dicomweb import open_dicomweb
 from dicom_assets.pacs.qido import echo_dicomweb
+from dicom_assets.pacs.status import meaning_of
 from tests.support.orthanc import free_port
 from tests.support.programs import needs
 from tests.support.web_peer import Exchange, serving_web
@@ -142,6 +144,16 @@ def test_each_answer_has_its_code(respond: Callable[[Exchange], None], code: str
         assert code_of_echo(archive) == code
 
 
+@pytest.mark.parametrize("service", ["qido", "wado", "stow"])
+def test_every_status_has_a_meaning_and_only_good_ones_have_no_reason(service: str) -> None:
+    for status in range(1000):
+        meaning = meaning_of(service, status)
+        assert meaning.is_success == (meaning.reason == "") == (status in _GOOD[service])
+
+
+_GOOD = {"qido": range(200, 300), "wado": range(200, 206), "stow": range(200, 300)}
+
+
 def test_a_busy_server_is_asked_again_when_it_says() -> None:
     def respond(exchange: Exchange) -> None:
         if len(asked) < 3:
@@ -209,8 +221,6 @@ def test_no_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_connection_is_kept_and_opened_again_where_the_server_closed_it() -> None:
-    from dicom_assets.pacs.dicomweb import open_dicomweb
-
     def respond(exchange: Exchange) -> None:
         ports.append(exchange.client_address[1])
         exchange.reply_rows([])
@@ -264,10 +274,10 @@ def test_tls_is_mutual(certificates: dict[str, Path], authority: str, ours: str 
 def test_tls_that_only_one_side_speaks(certificates: dict[str, Path]) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificates["server"])
-    with serving_web(lambda exchange: exchange.reply_rows([]), timeouts=HASTY, context=context) as (archive, _):
+    with serving_web(lambda exchange: exchange.reply_rows([]), timeouts=LENIENT, context=context) as (archive, _):
         plain = replace(archive, dicomweb_url=archive.dicomweb_url.replace("https", "http"))
         assert code_of_echo(plain) == "PACS_TLS_REQUIRED"
         assert code_of_echo(archive) == "PACS_TLS_UNTRUSTED"  # no authority of this system signed it
-    with serving_web(lambda exchange: exchange.reply_rows([]), timeouts=HASTY) as (archive, _):
-        secure = replace(archive, dicomweb_url=archive.dicomweb_url.replace("http", "https"))
-        assert code_of_echo(replace(secure, tls=Tls(certificates["server"]))) == "PACS_TLS_NOT_OFFERED"
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        secure = at(f"https://127.0.0.1:{port}/", tls=Tls(certificates["server"]))
+        assert code_of_echo(secure) == "PACS_TLS_NOT_OFFERED"

@@ -15,12 +15,12 @@ from pynetdicom import AE, build_context
 
 from dicom_assets.errors import RetryLater
 from dicom_assets.pacs.archive import Archive, Timeouts
-from dicom_assets.pacs.association import open_association
 from dicom_assets.pacs.contexts import VERIFICATION
 from dicom_assets.pacs.echo import echo
 from dicom_assets.pacs.intake import Arrival, Intake, Store
 from dicom_assets.pacs.patience import Patience
 from dicom_assets.pacs.receive import open_receiver
+from dicom_assets.pacs.requestor import open_association
 from tests.pacs.conftest import HASTY, PATIENT
 from tests.pacs.peers import LITTLE_ENDIAN, STUDY, Kept, instance, keeping
 from tests.support.orthanc import free_port

@@ -75,23 +75,23 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("status", "reason"), REFUSALS.items(), ids=map(hex, REFUSALS))
-def test_a_refused_instance_is_said_and_keeps_no_other(
-    there: Destination, parcels: list[Parcel], status: int, reason: str
-) -> None:
-    there.answers = lambda uid: status if uid == "2.25.1" else 0x0000
-    answers, failure = outcomes(there.archive(), parcels)
+def test_a_refused_instance_is_said_and_keeps_no_other(there: Destination, tmp_path: Path) -> None:
+    statuses = {f"2.25.{number}": status for number, status in enumerate((*REFUSALS, 0x0000))}
+    there.answers = statuses.__getitem__
+    answers, failure = outcomes(there.archive(), [parcel(tmp_path, number) for number in range(len(statuses))])
     assert failure is None
-    assert answers.pop("2.25.1") == Answer(REFUSED, reason, status)
-    assert [answer.outcome for answer in answers.values()] == [STORED] * 4
+    assert answers.popitem()[1] == Answer(STORED, "", 0x0000)
+    assert [(answer.outcome, answer.reason, answer.status) for answer in answers.values()] == [
+        (REFUSED, reason, status) for status, reason in REFUSALS.items()
+    ]
     assert there.associations == 1
 
 
-@pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])
-def test_a_warning_is_stored_and_said(there: Destination, parcels: list[Parcel], status: int) -> None:
-    there.answers = lambda _uid: status
-    answers, _ = outcomes(there.archive(), parcels[:1])
-    assert answers == {"2.25.0": Answer(STORED, "SEND_STORED_WITH_WARNING", status)}
+def test_a_warning_is_stored_and_said(there: Destination, parcels: list[Parcel]) -> None:
+    warnings = [0xB000, 0xB006, 0xB007]
+    there.answers = lambda uid: warnings[int(uid[-1])]
+    answers, _ = outcomes(there.archive(), parcels[:3])
+    assert [*answers.values()] == [Answer(STORED, "SEND_STORED_WITH_WARNING", status) for status in warnings]
 
 
 @pytest.mark.parametrize("answer", [0xA700, 0x0110, None], ids=["out of resources", "processing failure", "hangs up"])

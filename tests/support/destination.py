@@ -18,6 +18,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_assets.demo.sockets import answer_at_once
 from dicom_assets.pacs.archive import Archive, Timeouts
+from tests.support.orthanc import free_port
 
 EXPLICIT_LITTLE, JPEG_BASELINE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
 _SUCCESS, _PENDING = 0x0000, 0xFF00
@@ -46,9 +47,10 @@ class Destination:
     asked_to_vouch: list[str] = field(default_factory=list)
     port: int = 0
 
-    def archive(self, **more: object) -> Archive:
+    def archive(self) -> Archive:
         timeouts = Timeouts(connect=5, acse=5, first_response=20, stall=20)
-        return Archive("127.0.0.1", self.port, "ELSEWHERE", "DICOM_ASSETS", timeouts=timeouts, **more)
+        names = ("127.0.0.1", self.port, "ELSEWHERE", "DICOM_ASSETS")
+        return Archive(*names, receiver_port=free_port(), timeouts=timeouts)
 
     @contextmanager
     def running(self) -> Iterator["Destination"]:

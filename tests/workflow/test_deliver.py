@@ -10,11 +10,9 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import dagster as dg
-import pydicom
 import pytest
 
 from dicom_assets.cli import main
@@ -272,6 +270,7 @@ def environment(zones: Zones) -> dict[str, str]:
         "DICOM_RESTRICTED_ROOT": str(zones.restricted),
         "DICOM_RELEASED_ROOT": str(zones.released),
         "DICOM_PSEUDONYM_KEY_FILE": str(zones.restricted.parent / "key"),
+        "DICOM_RECEIVER_PORT": str(free_port()),
     }
 
 
@@ -316,8 +315,8 @@ def test_the_command_fails_where_nobody_answers(zones: Zones, files: list[str], 
 
 
 @needs("Orthanc")
-def test_a_real_orthanc_takes_every_syntax_lists_it_and_gets_back_what_it_lost(zones: Zones, tmp_path: Path) -> None:
-    sources = ("CT_small.dcm", "MR_small_RLE.dcm", "SC_rgb_jpeg_dcmtk.dcm", "MR_small_jpeg_ls_lossless.dcm")
+def test_a_real_orthanc_takes_it_vouches_for_it_and_gets_back_what_it_lost(zones: Zones, tmp_path: Path) -> None:
+    sources = ("CT_small.dcm", "MR_small_RLE.dcm", "SC_rgb_jpeg_dcmtk.dcm")
     files = [instance_file(zones.released, 1, number, source) for number, source in enumerate(sources)]
     batch = release(zones, files)
     (tmp_path / "orthanc").mkdir()
@@ -325,16 +324,13 @@ def test_a_real_orthanc_takes_every_syntax_lists_it_and_gets_back_what_it_lost(z
         ours = replace(OURS, receiver_port=orthanc.receiver_port)
         there = destination_of(f"127.0.0.1:{orthanc.dicom_port}:{orthanc.ae_title}", ours)
         report = sent(zones, there, batch)
-        assert (counts(report), report.committed) == ((4, 0, 4, 0, 0), 4)  # reported over an association of its own
-        held = orthanc.files()
-        assert held.keys() == set(map(uid_of, files))
-        for file in files:  # by value: Orthanc gives sequences their lengths
-            came, went = pydicom.dcmread(BytesIO(held[uid_of(file)])), pydicom.dcmread(zones.released / file)
-            assert came.file_meta.TransferSyntaxUID == went.file_meta.TransferSyntaxUID
-            assert came == went
+        assert (counts(report), report.committed) == ((3, 0, 3, 0, 0), 3)  # reported over an association of its own
+        assert {uid: data_set(file) for uid, file in orthanc.files().items()} == {
+            uid_of(file): data_set((zones.released / file).read_bytes()) for file in files
+        }
         orthanc.delete_instance(uid_of(files[2]))
-        assert counts(sent(zones, there, batch)) == (4, 3, 1, 0, 0)
-        assert len(orthanc.files()) == 4
+        assert counts(sent(zones, there, batch)) == (3, 2, 1, 0, 0)
+        assert len(orthanc.files()) == 3
 
 
 @needs("Orthanc")

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -77,7 +78,7 @@ def test_a_process_waits_for_the_hours_says_it_once_and_gives_its_turn_up() -> N
     calls: list[str] = []
 
     class Turn:
-        def take(self) -> None:
+        def take(self, hang_up: Callable[[], object]) -> None:
             calls.append("take")
 
         def give_up(self) -> None:
@@ -86,10 +87,16 @@ def test_a_process_waits_for_the_hours_says_it_once_and_gives_its_turn_up() -> N
     in_a_moment = datetime.now().astimezone() + timedelta(seconds=2)
     hours = _Opening(in_a_moment)
     said: list[str] = []
-    Politeness(hours=hours, turn=Turn(), say=said.append).before(Archive("127.0.0.1", 1, "ANY", "US"))
+    polite = Politeness(hours=hours, turn=Turn(), say=said.append)
+    ask(polite, Archive("127.0.0.1", 1, "ANY", "US"), lambda: calls.append("hang up"))
     assert datetime.now().astimezone() >= in_a_moment
-    assert calls == ["give up", "take"]
+    assert calls == ["hang up", "give up", "take"]
     assert said == [f"waiting for the archive's hours: they begin {hours.describe(in_a_moment)}"]
+
+
+def ask(polite: Politeness, archive: Archive, *hang_up: Callable[[], object]) -> None:
+    with polite.talking_to(archive, *hang_up):
+        pass
 
 
 class _Opening(Hours):
@@ -134,13 +141,10 @@ def seconds_left(folder: Path, archive: Archive) -> float:
 def test_three_failures_in_a_row_and_the_archive_is_left_alone(tmp_path: Path, down: Archive) -> None:
     polite = Politeness(tmp_path)
     fail(tmp_path, down, 2)
-    with polite.talking_to(down):
-        pass  # it answers, and the count begins anew
-    fail(tmp_path, down, 2)
-    polite.before(down)
-    fail(tmp_path, down, 1)
+    ask(polite, down)  # it answers, and the count begins anew
+    fail(tmp_path, down, 3)
     with pytest.raises(RetryLater, match="PACS_BREAKER_OPEN"):
-        polite.before(down)
+        ask(polite, down)
     assert 20 < seconds_left(tmp_path, down) < 40
     assert all_left_alone(tmp_path, (down,)) == Breaker(tmp_path, down).opened_until
 
@@ -150,7 +154,7 @@ def test_each_trial_that_fails_doubles_the_pause_up_to_a_quarter_of_an_hour(tmp_
     for pause in (60, 120, 240, 480, 900, 900):
         let_the_pause_pass(tmp_path)
         with pytest.raises(RetryLater, match="PACS_BREAKER_OPEN"):
-            Politeness(tmp_path).before(down)
+            ask(Politeness(tmp_path), down)
         assert 0.7 * pause < seconds_left(tmp_path, down) < 1.3 * pause
 
 
@@ -159,7 +163,7 @@ def test_after_the_pause_one_trial_that_succeeds_closes_it(tmp_path: Path, archi
     fail(tmp_path, one, 3)
     let_the_pause_pass(tmp_path)
     assert all_left_alone(tmp_path, (one,)) is None
-    Politeness(tmp_path).before(one)
+    ask(Politeness(tmp_path), one)
     assert Breaker(tmp_path, one).opened_until is None
 
 
@@ -197,7 +201,7 @@ def test_who_starts_a_run_by_hand_need_not_wait_for_the_pause(
     one, two = up(archive), up(archive, name="2")
     fail(tmp_path, one, 3)
     Politeness(tmp_path).greet([one])
-    Politeness(tmp_path).before(one)
+    ask(Politeness(tmp_path), one)
     with pytest.raises(RetryLater, match="PACS_PORT_CLOSED"):
         Politeness(tmp_path).greet([down])
     Politeness(tmp_path).greet([down, two])  # the second one does
@@ -207,14 +211,14 @@ def test_an_archive_at_another_address_is_another_archive(
     tmp_path: Path, archive: EmbeddedArchive, down: Archive
 ) -> None:
     fail(tmp_path, down, 3)
-    Politeness(tmp_path).before(up(archive))
+    ask(Politeness(tmp_path), up(archive))
 
 
 def test_an_archive_that_says_what_is_wrong_is_not_down(tmp_path: Path, down: Archive) -> None:
     for _ in range(5):
         with pytest.raises(BadInput), Politeness(tmp_path).talking_to(down):
             raise BadInput("PACS_REJECTED_CALLED_AE_TITLE")
-    Politeness(tmp_path).before(down)
+    ask(Politeness(tmp_path), down)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -224,7 +228,7 @@ def test_the_state_that_is_kept_names_no_host(tmp_path: Path, down: Archive) -> 
     assert down.host not in text
     assert str(down.port) not in json.loads(text).values()
     (tmp_path / "1.json").write_text("damaged")
-    Politeness(tmp_path).before(down)
+    ask(Politeness(tmp_path), down)
 
 
 def test_the_pauses_between_further_runs_grow_and_end() -> None:
