@@ -67,9 +67,9 @@ def _greet(job: Job) -> None:
 
 def _remember(context: dg.AssetExecutionContext, reason: str) -> None:
     """For the sensor that runs batches again: the reason that the archive gave last, or that there is none any more."""
-    tags = context.instance.get_run_by_id(context.run_id).tags
+    tags = context.instance.get_run_by_id(context.run.run_id).tags
     if tags.get(AGAIN_LATER, "") != reason:
-        context.instance.add_run_tags(context.run_id, {AGAIN_LATER: reason or "no"})
+        context.instance.add_run_tags(context.run.run_id, {AGAIN_LATER: reason or "no"})
 
 
 @dg.asset(

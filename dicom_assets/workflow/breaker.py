@@ -42,7 +42,7 @@ class _State:
 
 
 def call(archive: Archive) -> None:
-    """C-ECHO, or a small query where the archive is asked by DICOMweb. Raises the coded error that says what is wrong."""
+    """C-ECHO, or a small query where it is asked by DICOMweb. Raises the coded error that says what is wrong."""
     by_web = archive.dicomweb_url and (archive.retrieve == "dicomweb" or not archive.host)
     (echo_dicomweb if by_web else echo)(archive)
 

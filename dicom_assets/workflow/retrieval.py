@@ -210,7 +210,7 @@ class Retrieval:
         if compared.expected is None:
             return self._reason or "EXPECTED_COUNT_UNKNOWN"
         if compared.missing:
-            return self._reason or (CUT_SHORT if self._arrivals.cut_short else "INSTANCES_MISSING")
+            return self._reason or (CUT_SHORT if self._arrivals.cut_short else self._doubt or "INSTANCES_MISSING")
         if self._doubt or compared.proved_by:
             return self._doubt
         return "STUDY_EMPTY" if not compared.expected else "EXPECTED_COUNT_UNKNOWN"

@@ -1,7 +1,8 @@
 """An archive with a mode for each way in which real archives have been seen to misbehave."""
 
 from . import connecting, finding, reporting, sending
-from .archive import FaultyArchive, Request
+from .archive import FaultyArchive
+from .log import Request
 from .mode import Healthy, Mode
 
 #: Every mode, in the order of its module: the healthy one, then what is found, what is sent, what is said

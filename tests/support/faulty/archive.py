@@ -3,7 +3,7 @@
 import tempfile
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -16,18 +16,8 @@ from dicom_assets.demo.archive import EmbeddedArchive, Step, StoredInstance
 from dicom_assets.demo.contexts import query_level
 from dicom_assets.demo.index import Entry
 
+from .log import Request
 from .mode import Healthy, Mode
-
-
-@dataclass
-class Request:
-    """One C-FIND, C-GET or C-MOVE. named: the SOPInstanceUIDs in its identifier. sent: those that went out whole, in
-    their order."""
-
-    service: str
-    level: str
-    named: tuple[str, ...]
-    sent: list[str] = field(default_factory=list)
 
 
 class FaultyArchive(EmbeddedArchive):

@@ -106,10 +106,10 @@ class SilentToRetrievals(Mode):
 
 
 class SilentInTheMiddle(Mode):
-    """Sends two instances, then nothing more."""
+    """Sends four instances, then nothing more."""
 
     def suboperations(self, event: evt.Event, steps: Iterator[Step]) -> Iterator[Step]:
-        yield from itertools.islice(steps, 3)
+        yield from itertools.islice(steps, 5)
         self.hang()
 
 

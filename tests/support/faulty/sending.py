@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 from dicom_assets.demo.archive import Step, StoredInstance, stored
 from dicom_assets.demo.index import Entry
 
+from .log import Request
 from .mode import PENDING, SUCCESS, Mode, pretended
 
 
@@ -125,23 +126,27 @@ class Transcodes(Mode):
 
 
 class SendsLate(Mode):
-    """Reports success to a C-MOVE with no sub-operations, and sends all of it a little later."""
+    """Counts what it has queued as completed, ends a C-MOVE with success, and sends all of it a little later."""
 
     def suboperations(self, event: evt.Event, steps: Iterator[Step]) -> Iterator[Step]:
-        entries = self.archive.chosen(event) or []
-        threading.Thread(target=self._send, args=(event.move_destination, entries), daemon=True).start()
-        yield 0
+        yield from steps
+        entries, request = self.archive.chosen(event) or [], self.archive.log[-1]
+        destination = self.archive.known_peers[event.move_destination]
+        threading.Thread(target=self._send, args=(destination, entries, request), daemon=True).start()
 
-    def _send(self, destination: str, entries: list[Entry]) -> None:
-        if self.hang(0.3):
+    def sends(self, association: Association, go: Callable[..., Dataset], instance: StoredInstance) -> Dataset:
+        return pretended(SUCCESS)
+
+    def _send(self, destination: tuple[str, int], entries: list[Entry], request: Request) -> None:
+        if self.hang(0.2):
             return
         pairs = {(str(entry.header.SOPClassUID), entry.transfer_syntax_uid) for entry in entries}
         contexts = [build_context(sop_class, [syntax]) for sop_class, syntax in pairs]
-        association = AE("LATE").associate(*self.archive.known_peers[destination], contexts, ae_title=destination)
+        association = AE("LATE").associate(*destination, contexts)
         if association.is_established:
             for entry in entries:
                 association.send_c_store(entry.path)
-                self.archive.log[-1].sent.append(entry.uid_of("IMAGE"))
+                request.sent.append(entry.uid_of("IMAGE"))
             association.release()
 
 
