@@ -1,4 +1,5 @@
-"""`python -m benchmarks`: speed of every tool on every corpus; `python -m benchmarks memory`: their peak memory."""
+"""`python -m benchmarks`: speed of every tool on every corpus, then retrieval; `... speed` or `... retrieval`: one of
+them; `... memory`: peak memory of the tools."""
 
 import argparse
 import contextlib
@@ -10,21 +11,25 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import hiding_places, memory, peers, report
+from benchmarks import hiding_places, memory, peers, report, retrieval, ways
 from benchmarks.run import Bench, Series, count_files, module, warm
 
 CORPORA = ("ct", "mr-enh", "us", "small")
 QUICK = {"ct": "ct=100", "mr-enh": "mr-enh=2", "us": "us=6", "small": "small=500"}
 
 
+def absolute(path: str) -> Path:
+    return Path(path).absolute()
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("speed", "memory"), default="speed")
-    parser.add_argument("--only", action="append", default=[], metavar="TOOL", help="begins with; may be repeated")
+    parser.add_argument("what", nargs="?", choices=("all", "speed", "retrieval", "memory"), default="all")
+    parser.add_argument("--only", action="append", default=[], metavar="ROW", help="begins with; may be repeated")
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, help="of the tools (default: 5), of retrieval (default: 3)")
     parser.add_argument("--quick", action="store_true", help="one round on a part of each corpus: does it work?")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the corpora here, or use those here")
+    parser.add_argument("--keep", type=absolute, metavar="FOLDER", help="keep the corpora here, or use those here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every run's figures")
     return parser.parse_args()
 
@@ -53,7 +58,7 @@ def speed(options: argparse.Namespace, bench: Bench, tools: dict[peers.Tool, str
         if not source.is_dir():
             module("gen_corpus", corpora, QUICK[name] if options.quick else name)
         series = {tool: Series() for tool in tools}
-        for _ in range(1 if options.quick else options.rounds):
+        for _ in range(1 if options.quick else options.rounds or 5):
             warm(source)
             bench.round(series, source)
         files, size = count_files(source), sum(path.stat().st_size for path in source.rglob("*.dcm"))
@@ -75,25 +80,40 @@ def overlooked(bench: Bench, tools: dict[peers.Tool, str]) -> str:
     return report.table(("tool", "files written", "places where the name still stands"), rows)
 
 
-def main() -> None:
-    options = arguments()
-    tools = installed(options.only)
-    with scratch_folder() as scratch:
-        corpora = options.keep or scratch / "corpora"
+def refuse_unknown(only: list[str]) -> None:
+    rows = [row.name for row in (*peers.TOOLS, *ways.WAYS)]
+    for name in only:
+        if not any(row.startswith(name) for row in rows):
+            raise SystemExit(f"no such row: {name}; there are {'; '.join(rows)}")
+
+
+def measured(options: argparse.Namespace, scratch: Path, corpora: Path) -> dict:
+    """Print what was asked for. -> what goes into the JSON file"""
+    figures = {}
+    if options.what != "retrieval" and (tools := installed(options.only)):
+        print(*(f"- {tool.name} {version}" for tool, version in tools.items()), sep="\n")
         bench = Bench(scratch)
         peers.make_certificate(scratch)
-        machine = f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}"
-        print(f"{machine}; files in {scratch.parent}", *(f"- {tool.name} {tools[tool]}" for tool in tools), sep="\n")
         if options.what == "memory":
-            print("", memory.measure(bench, list(tools), corpora, options.rounds), sep="\n")
-            return
-        measured = speed(options, bench, tools, corpora)
+            print("", memory.measure(bench, list(tools), corpora, options.rounds or 5), sep="\n")
+            return figures
+        figures["versions"] = {tool.name: version for tool, version in tools.items()}
+        figures["corpora"] = speed(options, bench, tools, corpora)
         print("\n## What is easily overlooked\n", overlooked(bench, tools), sep="\n")
-        if options.json:
-            versions = {tool.name: version for tool, version in tools.items()}
-            options.json.write_text(
-                json.dumps({"machine": machine, "versions": versions, "corpora": measured}, indent=1)
-            )
+    if options.what in ("all", "retrieval"):
+        figures["retrieval"] = retrieval.measure(options, scratch, corpora)
+    return figures
+
+
+def main() -> None:
+    options = arguments()
+    refuse_unknown(options.only)
+    machine = f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}"
+    with scratch_folder() as scratch:
+        print(f"{machine}; files in {scratch.parent}", flush=True)
+        figures = measured(options, scratch, options.keep or scratch / "corpora")
+    if options.json:
+        options.json.write_text(json.dumps({"machine": machine, **figures}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Our side of the retrieval benchmark: whole studies into raw folders, durable, with the settings of the environment.
+"""Our side of the retrieval benchmark: whole studies into raw folders, with the settings of the environment.
 
-`fetch.py instances STUDY ...` lists and retrieves each study, as often as the workflow does when nothing is missing;
-`fetch.py proved BATCH` runs the stages pacs_studies and raw_dicom of a planned batch, which list again afterwards, read
-back and prove.
+`fetch.py instances STUDY ...` lists each study, retrieves it, reads it back and makes it durable. `fetch.py proved
+BATCH ...` runs the stages pacs_studies and raw_dicom of a planned batch, which also list again, compare, and write
+manifest and ledger.
 """
 
 import sys
@@ -10,34 +10,38 @@ import sys
 from dicom_assets.pacs.find import find_expected
 from dicom_assets.pacs.retrieve import retrieve_instances
 from dicom_assets.settings import Settings
+from dicom_assets.storage.arrivals import Arrivals
 from dicom_assets.storage.raw import RawFolder
+from dicom_assets.storage.set_aside import SetAsideFolder
 from dicom_assets.workflow.job import Job, job_of
+from dicom_assets.workflow.resolve import resolve_studies
+from dicom_assets.workflow.retrieve import retrieve_studies
 
 
-def fetch_instances(job: Job, studies: list[str]) -> int:
-    """0 where all came, as far as the archive lists them."""
-    for number, study in enumerate(studies):
+def fetch_instances(job: Job, studies: list[str]) -> bool:
+    """Whether all came that the archive lists."""
+    return all(_fetch_study(job, study) for study in studies)
+
+
+def _fetch_study(job: Job, study: str) -> bool:
+    key, name_of = job.key.study_key(study), job.key.file_name
+    aside = SetAsideFolder(job.zones.quarantine("benchmark", key), name_of)
+    folder = RawFolder(job.zones.raw("benchmark", key), aside, study, name_of)
+    folder.open()
+    arrivals = Arrivals(folder)
+    with arrivals.opened():
         wanted = find_expected(job.archive, study).instances
-        folder = RawFolder(job.zones.raw("benchmark", f"study-{number}"), job.key.file_name)
-        folder.open()
-        retrieve_instances(job.archive, study, wanted, folder.begin, level="STUDY")
-        if folder.keep() != len(wanted):
-            return 1
-    return 0
+        retrieve_instances(job.archive, study, wanted, arrivals.begin, level="STUDY")
+        return arrivals.settle() == len(wanted)
 
 
-def fetch_proved(job: Job, batches: list[str]) -> int:
-    """0 where every study was proved complete."""
-    from dicom_assets.workflow.resolve import resolve_studies
-    from dicom_assets.workflow.retrieve import retrieve_studies
-
+def fetch_proved(job: Job, batches: list[str]) -> bool:
+    """Whether every study was proved complete."""
     for batch in batches:
         resolve_studies(job, batch)
-        if any(row.state != "done" for row in retrieve_studies(job, batch)):
-            return 1
-    return 0
+    return all(row.state == "done" for batch in batches for row in retrieve_studies(job, batch))
 
 
 if __name__ == "__main__":
-    run = {"instances": fetch_instances, "proved": fetch_proved}[sys.argv[1]]
-    sys.exit(run(job_of(Settings.from_env()), sys.argv[2:]))
+    fetch = {"instances": fetch_instances, "proved": fetch_proved}[sys.argv[1]]
+    sys.exit(not fetch(job_of(Settings.from_env()), sys.argv[2:]))

@@ -33,11 +33,11 @@ def small(corpora: Path) -> Path:
     return corpora / "small"
 
 
-def one_large(corpora: Path) -> Path:
-    """A multi-frame instance with 1 GB of black pixels, which take no room on the disk."""
-    folder = corpora / "large"
+def one_large(corpora: Path, size: int = GIGABYTE) -> Path:
+    """A multi-frame instance with so many bytes of black pixels, which take no room on the disk."""
+    folder = corpora / f"large, {size} bytes"
     if not folder.is_dir():
-        module("large_instance", folder / "large.dcm", GIGABYTE)
+        module("large_instance", folder / "large.dcm", size)
     return folder
 
 

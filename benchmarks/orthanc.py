@@ -43,9 +43,9 @@ class Orthanc:
         with urllib.request.urlopen(self.url + path, timeout=_START_SECONDS) as response:
             return json.load(response)
 
-    def studies(self) -> set[str]:
-        """StudyInstanceUIDs."""
-        return {study["MainDicomTags"]["StudyInstanceUID"] for study in self.ask("studies?expand")}
+    def studies(self) -> list[str]:
+        """StudyInstanceUIDs, sorted."""
+        return sorted(study["MainDicomTags"]["StudyInstanceUID"] for study in self.ask("studies?expand"))
 
 
 def program(name: str) -> str | None:

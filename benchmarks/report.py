@@ -25,6 +25,12 @@ def rate(number: float) -> str:
     return f"{number:.0f}" if number >= 100 else f"{number:.1f}"
 
 
+def spread(runs: Series) -> str:
+    """Seconds: the median, the fastest and the slowest run."""
+    walls = [sample.wall for sample in runs.on_corpus]
+    return f"{runs.wall:.2f} ({min(walls):.2f} to {max(walls):.2f})"
+
+
 def corpus_table(files: int, size: int, series: dict[Tool, Series]) -> str:
     """A row for each tool. files: instances of the corpus; size: its bytes."""
     copy = next((runs.wall for tool, runs in series.items() if tool.name == COPY), None)
@@ -34,14 +40,13 @@ def corpus_table(files: int, size: int, series: dict[Tool, Series]) -> str:
         if runs.failure:
             rows.append([name, *[""] * (len(COLUMNS) - 2), f"failed: {runs.failure}"])
             continue
-        walls = [sample.wall for sample in runs.on_corpus]
         rows.append(
             [
                 name,
                 rate(files / runs.wall),
                 rate(size / 1e6 / runs.wall),
                 f"{100 * copy / runs.wall:.0f}" if copy else "",
-                f"{runs.wall:.2f} ({min(walls):.2f} to {max(walls):.2f})",
+                spread(runs),
                 rate(files / runs.cpu) if runs.cpu > 0 else "?",
                 f"{runs.cores:.1f}",
                 f"{runs.peak:.0f}",

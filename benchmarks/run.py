@@ -5,11 +5,13 @@ Only the standard library: a child's peak memory counts from that of the process
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +46,11 @@ class Series:
         return statistics.median(sample.wall for sample in self.on_corpus)
 
     @property
+    def start_up(self) -> float:
+        """Seconds of a run on nothing."""
+        return statistics.median(sample.wall for sample in self.on_nothing)
+
+    @property
     def cpu(self) -> float:
         """Seconds without those of the start-up; not positive where the corpus is too small to tell."""
         start_up = statistics.median(sample.cpu for sample in self.on_nothing)
@@ -64,19 +71,39 @@ def clear(*folders: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def timed(arguments: list[str], log: Path) -> tuple[Sample, int]:
+def timed(arguments: list[str], log: Path, environment: Mapping[str, str] | None = None) -> tuple[Sample, int]:
     """Run it to its end, its words into log; what it took, and its exit status."""
-    # Python programs keep their compiled modules, as where they are used more than once
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return together([arguments], log, environment)
+
+
+def together(
+    commands: Sequence[list[str]], log: Path, environment: Mapping[str, str] | None = None
+) -> tuple[Sample, int]:
+    """Run them at the same time, in the folder of the log, until the last has ended; what they took, the peak of the
+    one that needed most, and the exit status of one that failed, if any did."""
+    environment = dict(os.environ if environment is None else environment)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled modules are kept, as where programs are used twice
     with log.open("wb") as words:
         begun = time.perf_counter()
-        process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT, env=environment
-        )
-        _, status, usage = os.wait4(process.pid, 0)
+        processes = [
+            subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment, cwd=log.parent
+            )
+            for command in commands
+        ]
+        ended = [ended_process(process) for process in processes]
         wall = time.perf_counter() - begun
+    usages = [usage for _, usage in ended]
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    peak = max(usage.ru_maxrss for usage in usages) / 1000
+    return Sample(wall, cpu, peak), next((status for status, _ in ended if status), 0)
+
+
+def ended_process(process: subprocess.Popen) -> tuple[int, resource.struct_rusage]:
+    """Wait for it: its exit status, and what it and its children used."""
+    _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000), process.returncode
+    return process.returncode, usage
 
 
 def warm(folder: Path) -> None:

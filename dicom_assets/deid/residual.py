@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pydicom.charset import decode_bytes
 from pydicom.datadict import tag_for_keyword
 
-from .residual_identifiers import Identifiers, identifiers_of
-from .residual_pieces import Piece, pieces_of
+from .residual_identifiers import Identifiers, identifiers_of, merged
+from .residual_pieces import AFTER_THE_DATA_SET, PIXEL_TAGS, Piece, pieces_of
 from .residual_text import (
     dates_in,
     folded,
@@ -30,13 +30,17 @@ from .residual_text import (
 )
 
 __all__ = [
+    "AFTER_THE_DATA_SET",
+    "PIXEL_TAGS",
     "Hit",
     "Identifiers",
     "Piece",
+    "Search",
     "find_in_pieces",
     "find_in_text",
     "find_residuals",
     "identifiers_of",
+    "merged",
     "pieces_of",
 ]
 
@@ -86,6 +90,7 @@ _MAKES = _VERSIONS | frozenset(
 )
 _LONG_CODE = 7  # characters
 _MODEL = re.compile("[a-z]{0,2}[0-9]{1,3}[a-z]{0,2}")  # of a maker: `e95`, `7g`
+_LONGEST_REMEMBERED, _SIZE_REMEMBERED, _MOST_REMEMBERED = 1 << 14, 1 << 8, 16 << 20  # bytes: value, entry, all
 _PRINTABLE = bytes(range(32, 127)) + b"\0\t\r\n\f\x1b"
 _DELIMITERS = {"PN": {*"\\^="}, "LT": {*"\r\n\t\f"}, "ST": {*"\r\n\t\f"}, "UT": {*"\r\n\t\f"}}
 
@@ -107,17 +112,41 @@ def find_residuals(encoded: bytes, identifiers: Identifiers, kept_tags: frozense
 
 def find_in_pieces(pieces: Iterable[Piece], identifiers: Identifiers, kept_tags: frozenset[int]) -> list[Hit]:
     """As find_residuals, for a file that was taken apart before."""
-    pieces = [
-        piece
-        for piece in pieces
-        if piece.value
-        and (_META_COPIES.get(piece.tag, piece.tag) if piece.zone else piece.tag) not in kept_tags
-        and not _is_safe_creator(piece)
-    ]
-    if not _suspicious(pieces, identifiers):
-        return []
-    hits = {Hit(kind, piece.place) for piece in pieces for kind in _kinds_at(piece, identifiers)}
-    return sorted(hits, key=lambda hit: (hit.place, hit.kind))
+    return Search(identifiers, kept_tags).in_pieces(pieces)
+
+
+class Search:
+    """Of one patient's identifiers in many files: as find_residuals finds them. What is in a value depends on nothing
+    but the value, how it is encoded and its tag, so those that had nothing are not searched again: files of a series
+    share most of their values."""
+
+    def __init__(self, identifiers: Identifiers, kept_tags: frozenset[int]) -> None:
+        self._identifiers, self._kept_tags = identifiers, kept_tags
+        self._clean: set[tuple] = set()
+        self._clean_bytes = 0
+
+    def in_pieces(self, pieces: Iterable[Piece]) -> list[Hit]:
+        pieces = [
+            piece for piece in pieces if piece.value and piece[:4] not in self._clean and self._is_searched(piece)
+        ]
+        if not _suspicious(pieces, self._identifiers):
+            self._remember(pieces)
+            return []
+        hits = {Hit(kind, piece.place) for piece in pieces for kind in _kinds_at(piece, self._identifiers)}
+        return sorted(hits, key=lambda hit: (hit.place, hit.kind))
+
+    def _is_searched(self, piece: Piece) -> bool:
+        tag = _META_COPIES.get(piece.tag, piece.tag) if piece.zone else piece.tag
+        return tag not in self._kept_tags and not _is_safe_creator(piece)
+
+    def _remember(self, pieces: Iterable[Piece]) -> None:
+        if self._clean_bytes > _MOST_REMEMBERED:
+            self._clean.clear()
+            self._clean_bytes = 0
+        for piece in pieces:
+            if len(piece.value) <= _LONGEST_REMEMBERED:
+                self._clean.add(piece[:4])
+                self._clean_bytes += _SIZE_REMEMBERED + len(piece.value)
 
 
 def _is_safe_creator(piece: Piece) -> bool:

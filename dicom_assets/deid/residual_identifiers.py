@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
@@ -204,6 +204,15 @@ def identifiers_of(originals: Iterable[Dataset], extra: Iterable[str] = ()) -> I
     found.births -= _DUMMY_DATES
     found.words = {word: kind for word, kind in found.words.items() if word not in _NOBODY}
     return found
+
+
+def merged(parts: Iterable[Identifiers]) -> Identifiers:
+    """All of several."""
+    together = Identifiers()
+    for part in parts:
+        for values in fields(Identifiers):
+            getattr(together, values.name).update(getattr(part, values.name))
+    return together
 
 
 def _add_dataset(found: Identifiers, dataset: Dataset, seen: set[tuple[int, bytes, str]]) -> None:

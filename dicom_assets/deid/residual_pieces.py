@@ -20,7 +20,10 @@ _DEPTH_LIMIT = 16  # real data stays under 10; deeper nesting is searched as one
 _INFLATED_LIMIT = 1 << 30  # bytes; a deflated data set that grows beyond is cut, and its rest is not in any piece
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+#: Float Pixel Data, Double Float Pixel Data, Pixel Data
+PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+#: Zone of what cannot be parsed
+AFTER_THE_DATA_SET = "after the data set"
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _IMPLICIT, _BIG_ENDIAN, _DEFLATED = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"
 
@@ -33,7 +36,8 @@ class Piece(NamedTuple):
     value: bytes
     codecs: tuple[str, ...]
     path: tuple[tuple[int, int], ...]  #: (sequence's tag, item's index) from the outermost inwards
-    zone: str  #: "", "file meta", "preamble", "after the data set", ...
+    zone: str  #: "", "file meta", "preamble", AFTER_THE_DATA_SET, ...
+    span: tuple[int, int] = (0, 0)  #: of Pixel Data at the top: where its value starts and stops in the data set
 
     @property
     def place(self) -> str:
@@ -44,12 +48,17 @@ class Piece(NamedTuple):
         return " ".join(part for part in (self.zone, ".".join(steps)) if part)
 
 
-class Encoding(NamedTuple):
-    explicit: bool
-    order: str  #: "<" or ">", as struct wants it
+class Encoding:
+    """How headers are read: the readers take (data, position). order: "<" or ">", as struct wants it."""
+
+    def __init__(self, explicit: bool, order: str) -> None:
+        self.explicit = explicit
+        self.tag_vr_length = struct.Struct(f"{order}HH2sH").unpack_from  #: group, element, VR, 16 bits of length
+        self.tag_length = struct.Struct(f"{order}HHL").unpack_from
+        self.length = struct.Struct(f"{order}L").unpack_from
 
 
-_PLAIN, _IMPLICIT_ITEMS = Encoding(True, "<"), Encoding(False, "<")
+_PLAIN, _IMPLICIT_ITEMS, _BIG = Encoding(True, "<"), Encoding(False, "<"), Encoding(True, ">")
 _DEFAULT_CODECS = ("iso8859",)
 
 
@@ -66,7 +75,7 @@ def pieces_of(encoded: bytes) -> list[Piece]:
         body, start = _inflated(encoded[start:]), 0
     rest = _Walk(body)
     explicit = syntax != _IMPLICIT if syntax else body[start + 4 : start + 6].isalpha()
-    encoding = Encoding(explicit, ">" if syntax == _BIG_ENDIAN else "<")
+    encoding = _BIG if syntax == _BIG_ENDIAN else _PLAIN if explicit else _IMPLICIT_ITEMS
     rest.elements(start, len(body), encoding, (), _DEFAULT_CODECS)
     preamble = Piece(0, "", encoded[:128], _DEFAULT_CODECS, (), "preamble")
     return [preamble, *(piece._replace(zone="file meta") for piece in meta.pieces), *rest.pieces]
@@ -99,19 +108,19 @@ class _Walk:
                 return position
             header = _header(data, position, end, encoding)
             if header is None:
-                pieces.append(Piece(0, "", data[position:end], codecs, path, "after the data set"))
+                pieces.append(Piece(0, "", data[position:end], codecs, path, AFTER_THE_DATA_SET))
                 return end
             tag, vr, length, start = header
             if tag == _ITEM_END:
                 return position
             undefined = length == _UNDEFINED
             stop = end if undefined else start + length
-            if tag in _PIXELS and not path:
-                pieces.append(Piece(tag, vr, b"", codecs, path, ""))
+            if tag in PIXEL_TAGS and not path:
+                position = _after_fragments(data, start, end, encoding) if undefined else stop
+                pieces.append(Piece(tag, vr, b"", codecs, path, "", (start, position)))
                 if undefined:
                     beside = text_beside_pixels(data, start, end)
                     pieces.append(Piece(tag, "OB", beside, codecs, path, "beside the pixels of"))
-                position = _after_fragments(data, start, end, encoding) if undefined else stop
             elif undefined or vr == "SQ" or (vr == "UN" and data[start : start + 4] == b"\xfe\xff\x00\xe0"):
                 pieces.append(Piece(tag, vr, b"", codecs, path, ""))
                 inner = _IMPLICIT_ITEMS if vr == "UN" else encoding
@@ -128,7 +137,7 @@ class _Walk:
         """The items of one sequence, up to end or its delimiter; what is no item is one piece of bytes."""
         data, index = self.data, 0
         while position + 8 <= end:
-            group, element, length = struct.unpack_from(f"{encoding.order}HHL", data, position)
+            group, element, length = encoding.tag_length(data, position)
             mark = group << 16 | element
             if mark == _SEQUENCE_END:
                 return position + 8
@@ -152,30 +161,32 @@ def _header(data: bytes, position: int, end: int, encoding: Encoding) -> tuple[i
     """(tag, VR, length, start of the value); None where no element can stand here."""
     if position + 8 > end:
         return None
-    group, element = struct.unpack_from(f"{encoding.order}HH", data, position)
-    tag = group << 16 | element
+    group, element, written, length = encoding.tag_vr_length(data, position)
+    tag, start = group << 16 | element, position + 8
     if tag == _ITEM_END:
-        return tag, "", 0, position + 8
-    vr = data[position + 4 : position + 6]
-    if not encoding.explicit:
-        length, start = struct.unpack_from(f"{encoding.order}L", data, position + 4)[0], position + 8
-        vr = _dictionary_vr(tag)
-    elif vr in _LONG_VRS:
-        if position + 12 > end:
+        return tag, "", 0, start
+    if encoding.explicit:
+        vr, is_long = _vr(written)
+        if not vr or (is_long and position + 12 > end):
             return None
-        length, start = struct.unpack_from(f"{encoding.order}L", data, position + 8)[0], position + 12
-    elif vr.isalpha() and vr.isupper():
-        length, start = struct.unpack_from(f"{encoding.order}H", data, position + 6)[0], position + 8
+        if is_long:
+            (length,), start = encoding.length(data, position + 8), position + 12
     else:
-        return None
+        (length,), vr = encoding.length(data, position + 4), _dictionary_vr(tag)
     if length != _UNDEFINED and start + length > end:
         return None
-    return tag, vr.decode("ascii"), length, start
+    return tag, vr, length, start
+
+
+@lru_cache(maxsize=1024)
+def _vr(written: bytes) -> tuple[str, bool]:
+    """The VR, empty where it is none, and whether its length is one of 32 bits."""
+    return (written.decode("ascii") if written.isalpha() and written.isupper() else ""), written in _LONG_VRS
 
 
 def _after_fragments(data: bytes, position: int, end: int, encoding: Encoding) -> int:
     while position + 8 <= end:
-        group, element, length = struct.unpack_from(f"{encoding.order}HHL", data, position)
+        group, element, length = encoding.tag_length(data, position)
         position += 8
         if (group << 16 | element) == _SEQUENCE_END:
             return position
@@ -186,11 +197,11 @@ def _after_fragments(data: bytes, position: int, end: int, encoding: Encoding) -
 
 
 @lru_cache(maxsize=8192)
-def _dictionary_vr(tag: int) -> bytes:
+def _dictionary_vr(tag: int) -> str:
     try:
-        return dictionary_VR(tag)[:2].encode("ascii")
+        return dictionary_VR(tag)[:2]
     except KeyError:
-        return b"UN"
+        return "UN"
 
 
 @lru_cache(maxsize=256)

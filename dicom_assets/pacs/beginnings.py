@@ -4,15 +4,20 @@ from collections.abc import Iterable
 
 from .query import may_be_sent, normalised
 
+#: Where one of these can stand, any of them can.
+_KINDS = ("0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
 
 def beginnings(patient_ids: Iterable[str], pattern: str = "*") -> list[str]:
-    """Patterns, each narrower than this one, that together cover those of the IDs that it covers: one for each
-    character by which they begin to differ. [] where there is none narrower."""
+    """Patterns, each narrower than this one, that together cover those of the IDs that it covers, and those like them:
+    one for each character that can stand where they begin to differ. [] where there is none narrower."""
     prefix = pattern.removesuffix("*")
     ids = {each for each in patient_ids if each and may_be_sent(each) and each.startswith(prefix)}
     same = _common_length(min(ids), max(ids)) if ids else 0
-    narrower = {f"{each[: same + 1]}*" if len(each) > same else each for each in ids}
-    return sorted(narrower - {pattern})
+    start = next(iter(ids), "")[:same]
+    following = {each[same] for each in ids if len(each) > same}
+    following.update(*(kind for kind in _KINDS if following & set(kind)))
+    return sorted({start + each + "*" for each in following} | (ids & {start} - {pattern}))
 
 
 def begins_with(patient_id: str, pattern: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pydicom.dataset import Dataset
 
 from ..errors import BadInput, DicomAssetsError
+from .answers import text
 from .archive import Archive
 from .beginnings import beginnings, begins_with
 from .confirm import Confirmation
@@ -22,8 +23,8 @@ from .windows import Window, window_of
 _SHORT = 10
 #: Codes of a query that has too many answers; the second also means that the archive is busy.
 _TOO_MANY = {"PACS_QUERY_CAPPED", "PACS_OUT_OF_RESOURCES"}
-#: Of the answers to a window, one in so many lies outside where the archive does not match by date or time.
-_STRAYS = 4
+#: So many answers, and such a share of them, lie outside a window where the archive does not match by date or time.
+_STRAYS, _STRAYS_SHARE = 3, 0.25
 
 
 @dataclass
@@ -53,6 +54,8 @@ class StudySearch:
         self._ask = ask
         self._confirmation = Confirmation(ask)
         self._longest = 0  #: answers of one query, of all so far
+        #: Times that studies without a date, or a time, may be there that nothing asks for
+        self.unproved = 0
 
     def studies(self, query: StudyQuery) -> Iterator[StudyMatch]:
         """Each study once, in no order; no more than a window's answers are held at a time where the query has dates.
@@ -74,27 +77,38 @@ class StudySearch:
         # Where the parts ask for a date, or a time, and the whole did not, studies without one are in no part.
         found: dict[str, str] | None = {} if whole.is_open or whole.is_day else None
         has_more = listed.too_many is not None
+        has_some = False
         windows = [whole]
         lists = {whole: listed}
         while windows:
             window = windows.pop()
             part = lists.pop(window, None) or self._list(query, window)
+            if part.ignores_window and (listed.too_many or not part.is_believed):
+                if has_some:
+                    raise BadInput("PACS_WINDOW_FULL")
+                yield from self._undivided(query, whole, listed)
+                return
             if part.is_believed:
                 studies: Iterable[StudyMatch] = part.studies.values()
             elif window.is_day and window != whole:
                 studies = self._by_parts(query, window, part)
-            elif parts := () if part.ignores_window else window.parts(part.studies.values()):
+            elif parts := window.parts(part.studies.values()):
                 windows += reversed(parts)
                 continue
             else:
                 studies = self._undivided(query, window, part)
+            repeated = 0
             for study in studies:
+                has_some = True
                 if found is not None:
                     if study.study_instance_uid in found:
+                        repeated += not (study.study_date if whole.is_open else study.study_time)
                         continue
                     found[study.study_instance_uid] = study.patient_id
                     has_more |= study.study_instance_uid not in listed.studies
                 yield study
+            if repeated >= _STRAYS:
+                raise BadInput("PACS_WINDOW_FULL")
         if found is not None:
             yield from self._outside(query, whole, listed, found, has_more)
 
@@ -107,13 +121,16 @@ class StudySearch:
         for by patient, and that list counts if it holds everything that was found by time.
         """
         outside = {uid: study for uid, study in listed.studies.items() if uid not in found}
-        if not outside and not has_more:
+        if not (outside or has_more or listed.is_round):
             return ()
         known = found | {uid: study.patient_id for uid, study in outside.items()}
         by_patient = self._by_patient(query, whole, known)
         if by_patient is None:
             if outside and (has_more or listed.is_round):
                 raise BadInput("PACS_WINDOW_FULL")
+            if listed.too_many and len(found) <= self._longest - bool(listed.studies):
+                raise _full(listed.too_many)  # fewer than the archive had found too many
+            self.unproved += has_more
             return outside.values()
         others = {uid: study for uid, study in by_patient.items() if uid not in found}
         has_more |= not others.keys() <= outside.keys()
@@ -125,7 +142,7 @@ class StudySearch:
         """A list that cannot be asked for in parts: believed where it is not known to be cut, and another way to the
         same studies finds no more."""
         if listed.too_many is not None:
-            raise BadInput("PACS_WINDOW_FULL") if listed.too_many.code == "PACS_QUERY_CAPPED" else listed.too_many
+            raise _full(listed.too_many)
         known = {uid: study.patient_id for uid, study in listed.studies.items()}
         by_patient = self._by_patient(query, window, known)
         if listed.is_round if by_patient is None else not by_patient.keys() <= known.keys():
@@ -139,6 +156,8 @@ class StudySearch:
             return None
         found: dict[str, StudyMatch] = {}
         patterns = beginnings(known.values())
+        if not patterns:
+            return None
         while patterns:
             pattern = patterns.pop()
             listed = self._list(query, window, PatientID=pattern)
@@ -173,18 +192,19 @@ class StudySearch:
                 listed.is_round |= _is_round(count)
             self._longest = max(self._longest, count)
             outside = self._add(query, window, answers, listed.studies)
-            listed.ignores_window |= outside * _STRAYS > count
+            listed.ignores_window |= outside >= max(_STRAYS, count * _STRAYS_SHARE)
         return listed
 
     def _add(self, query: StudyQuery, window: Window, answers: list[Dataset], studies: dict[str, StudyMatch]) -> int:
-        """Adds those that fit to studies; how many answers lie outside the window."""
+        """Adds those that fit to studies; how many answers lie outside the window, or have no date or time in it."""
         strays = 0
+        ranges = [keyword for keyword, value in window.keys.items() if value]
         for answer in answers:
             study = study_match(answer, self._archive.default_character_set)
             uid = study.study_instance_uid
             if not uid:
                 raise BadInput("PACS_ANSWER_INCOMPLETE")
-            if window.excludes(study):
+            if window.excludes(study) or any(text(answer, keyword) == "" for keyword in ranges):
                 strays += 1
                 continue
             lacking = keys_not_returned(answer, study, query)
@@ -194,8 +214,13 @@ class StudySearch:
         return strays
 
 
+def _full(too_many: DicomAssetsError) -> DicomAssetsError:
+    """For a window that cannot be divided; an archive that is out of resources may just be busy."""
+    return BadInput("PACS_WINDOW_FULL") if too_many.code == "PACS_QUERY_CAPPED" else too_many
+
+
 def _is_round(count: int) -> bool:
     """A limit that people choose: 20, 100, 250, 1000, 1024, 4095 ..."""
-    return any(
-        (each % 50 == 0) if each >= 100 else (each % 10 == 0 or each == 25) for each in (count, count + 1)
-    ) or any(each & (each - 1) == 0 for each in (count, count + 1))
+    if count >= 99 and count % 2 and _is_round(count + 1):
+        return True
+    return count & (count - 1) == 0 or count % (50 if count >= 100 else 10) == 0 or count == 25

@@ -15,10 +15,10 @@ import pydicom
 
 _IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
 DEFLATED, _BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
-_PREAMBLE = b"\0" * 128 + b"DICM"
+_BEGINNING = b"DICM" + struct.pack("<HH2sH", 2, 0, b"UL", 4)
 LONGEST_META = 1024  #: bytes of preamble and file meta information together; ours has about 350
-#: From the file's begin to the end of (0002,0000)
-_META_BEGINS = len(_PREAMBLE) + 12
+#: Behind (0002,0000), which tells how many bytes are left of the file meta information
+_META_BEGINS = 128 + len(_BEGINNING) + 4
 _SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES, _SYNTAX = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x00020010
 _KEYWORDS = {
     _STUDY: "StudyInstanceUID",
@@ -58,7 +58,7 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: st
     gave them, at most 64 characters of each."""
     before, behind = _around(sop_class_uid, transfer_syntax_uid)
     content = before + _uid(0x0003, sop_instance_uid) + behind
-    return b"".join((_PREAMBLE, struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(content)), content))
+    return b"".join((bytes(128), _BEGINNING, len(content).to_bytes(4, "little"), content))
 
 
 @lru_cache(256)
@@ -79,7 +79,7 @@ def _uid(number: int, uid: str) -> bytes:
 
 def length_of_meta(head: bytes) -> int:
     """Where the data set begins in a Part 10 file. head: its first LONGEST_META bytes, or all. 0 where it is none."""
-    if len(head) < _META_BEGINS or not head.startswith(b"DICM", 128):
+    if len(head) < _META_BEGINS or not head.startswith(_BEGINNING, 128):
         return 0
     start = _META_BEGINS + _length(head, _META_BEGINS - 4)[0]
     return start if start <= len(head) else 0
@@ -111,7 +111,7 @@ def _data_set(handle: int, start: int, size: int, syntax: str) -> tuple[dict[int
         content = engine.decompress(os.pread(handle, min(size - start, _INFLATED), start), _INFLATED)
         reader = _Reader(lambda begin, count: content[begin : begin + count], len(content))
         found = reader.top_level(0, _KEYWORDS.keys())
-        return found, reader.is_cut and len(content) < _INFLATED
+        return found, len(content) < _INFLATED and (reader.is_cut or not engine.eof)
     reader = _Reader(lambda begin, count: os.pread(handle, count, begin), size)
     return reader.top_level(start, _KEYWORDS.keys()), reader.is_cut
 

@@ -1,5 +1,6 @@
 """The mapping between originals and what was made of them: one Parquet part a batch, for mapping keepers only."""
 
+import csv
 import getpass
 import io
 import json
@@ -9,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -56,13 +56,12 @@ def _record(batch: str, study_key: str, instance: StagedInstance) -> dict[str, s
     }
 
 
-def read_part(zones: Zones, batch: str) -> pd.DataFrame:
-    """All columns as text; no rows where the batch has no part yet."""
+def read_part(zones: Zones, batch: str) -> dict[str, list[str]]:
+    """Each column's values, all as text; no values where the batch has no part yet."""
     path = zones.mapping(batch)
     if not path.is_file():
-        return pd.DataFrame({name: pd.Series(dtype=str) for name in _SCHEMA.names})
-    table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
-    return pd.DataFrame(table.to_pydict())
+        return {name: [] for name in _SCHEMA.names}
+    return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False).to_pydict()
 
 
 def mapped_batches(zones: Zones) -> list[str]:
@@ -72,7 +71,7 @@ def mapped_batches(zones: Zones) -> list[str]:
 def key_ids_in_use(zones: Zones) -> set[str]:
     """Ids of the pseudonym keys that made the mapping's parts (one a part: a batch is made with one key)."""
     parts = (read_part(zones, batch)["key_id"] for batch in mapped_batches(zones))
-    return {part.iloc[0].partition("+")[0] for part in parts if len(part)}
+    return {part[0].partition("+")[0] for part in parts if part}
 
 
 def pseudonyms_in_use(zones: Zones, but_not: str) -> dict[str, str]:
@@ -89,10 +88,16 @@ def export_csv(zones: Zones, batches: Iterable[str], out: Path) -> int:
     """The six columns of these batches; rows written. The line in the audit log comes before the file."""
     batches = list(batches)
     audit(zones, "mapping export", ",".join(batches))
-    parts = [read_part(zones, batch)[list(COLUMNS)] for batch in batches]
-    table = pd.concat(parts) if parts else pd.DataFrame(columns=list(COLUMNS))
-    write_file(out, table.to_csv(index=False).encode("utf-8", "surrogateescape"), RESTRICTED_FILE)
-    return len(table)
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    rows = 0
+    for batch in batches:
+        part = read_part(zones, batch)
+        writer.writerows(zip(*(part[name] for name in COLUMNS), strict=True))
+        rows += len(part["batch"])
+    write_file(out, table.getvalue().encode("utf-8", "surrogateescape"), RESTRICTED_FILE)
+    return rows
 
 
 def audit(zones: Zones, event: str, subject: str) -> None:

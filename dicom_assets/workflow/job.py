@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..deid.profile import Profile, load_profile
 from ..deid.pseudonyms import PseudonymKey
-from ..errors import BadInput, DicomAssetsError, Refused, from_os_error
+from ..errors import DicomAssetsError, Refused, from_os_error
 from ..pacs.archive import Archive
 from ..settings import Settings
 from ..storage.atomic import exclusive_lock
@@ -42,13 +42,6 @@ class Job:
     @property
     def archive(self) -> Archive:
         return self.archives[0]
-
-    def archive_named(self, name: str) -> Archive:
-        """Raises BadInput where the settings no longer name it."""
-        for archive in self.archives:
-            if archive.name == name:
-                return archive
-        raise BadInput("ARCHIVE_NO_LONGER_CONFIGURED")
 
     def talking_to(self, archive: Archive, hang_up: Callable[[], object] = nothing) -> AbstractContextManager[None]:
         """Round each study's conversation: see Politeness.talking_to."""

@@ -24,7 +24,8 @@ from .job import Job, coded_file_errors, working_on
 from .parallel import map_studies
 from .report import BatchReport, CheckResult, batch_report, render_html, render_json, report_rows
 from .uid_pairs import compare_studies
-from .validate import ValidationTask, validate_study
+from .validate import validate_study
+from .validate_part import ValidationTask
 from .verdict import Finding, StudyVerdict, withheld_instances, without_withheld
 from .withdraw import begin_release, finish_release, read_release, withdraw
 
@@ -167,16 +168,17 @@ def _mapped_files(zones: Zones, batch: str) -> dict[str, str]:
 def _mapping_check(zones: Zones, batch: str, studies: Sequence[_Study], mapped: dict[str, str]) -> CheckResult:
     """One patient has one pseudonym and one pseudonym one patient; every staged instance has its row."""
     part = read_part(zones, batch)
-    pairs = {*zip(part["Original Patient ID"], part["Anonymized ID"], strict=True)} if len(part) else set()
+    rows = len(part["batch"])
+    pairs = {*zip(part["Original Patient ID"], part["Anonymized ID"], strict=True)}
     named = [pair for pair in pairs if pair[0]]  # instances without an ID have a pseudonym of their study
     doubled = len(named) * 2 - len({old for old, _ in named}) - len({new for _, new in named})
     staged = [one for study in studies for one in study.staged.values()]
     unmapped = sum(mapped.get(one.released_path) != one.sha256 for one in staged)
-    failed = doubled + unmapped + abs(len(part) - len(staged))
+    failed = doubled + unmapped + abs(rows - len(staged))
     return CheckResult(
         name="mapping_is_one_to_one",
         passed=not failed,
-        looked_at=len(part),
+        looked_at=rows,
         failed=failed,
         sentence=MAPPING_STATEMENT,
     )

@@ -58,7 +58,7 @@ def test_the_checks_are_statements_and_only_the_ledger_blocks() -> None:
 
 def test_jobs_sensors_and_schedule_have_their_names() -> None:
     repository = build_defs().get_repository_def()
-    assert {"extract_batch", "plan_nightly"} <= {job.name for job in repository.get_all_jobs()}
+    assert {"extract_batch", "plan_nightly", "deliver_released"} <= {job.name for job in repository.get_all_jobs()}
     assert [sensor.name for sensor in repository.sensor_defs] == ["batch_requests", "retry_batches"]
     (schedule,) = repository.schedule_defs
     assert (schedule.name, schedule.default_status) == ("nightly", dg.DefaultScheduleStatus.STOPPED)

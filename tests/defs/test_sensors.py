@@ -22,7 +22,6 @@ from dicom_assets.workflow.job import archives_of
 from tests.support.orthanc import free_port
 
 DAY = "20261122"
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @pytest.fixture
@@ -164,13 +163,3 @@ def later(monkeypatch: pytest.MonkeyPatch, minutes: float) -> None:
             return datetime.now(tz) + timedelta(minutes=minutes)
 
     monkeypatch.setattr(sensors, "datetime", Later)
-
-
-def test_a_run_remembers_that_the_archive_was_down(zones: Zones, instance: dg.DagsterInstance) -> None:
-    batch = request(zones, "nightly")
-    instance.add_dynamic_partitions(STUDY_BATCH, [batch])
-    job = build_defs().resolve_job_def("extract_batch")
-    once = {"execution": {"config": {"retries": {"disabled": {}}}}, **QUIET}
-    result = job.execute_in_process(instance=instance, partition_key=batch, run_config=once, raise_on_error=False)
-    assert not result.success
-    assert instance.get_run_by_id(result.run_id).tags[AGAIN_LATER] == "PACS_PORT_CLOSED"

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -19,6 +18,7 @@ from dicom_assets.demo.studies import small_corpus
 from tests.support.orthanc import free_port
 from tests.support.programs import find_program, needs
 from tests.support.site import REPOSITORY, Site
+from tests.support.waiting import wait_for
 
 pytestmark = needs("chromium")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -83,10 +83,3 @@ def answers(url: str) -> bool:
             return response.status == 200
     except OSError:
         return False
-
-
-def wait_for(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come in time"
-        time.sleep(0.5)

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from dicom_assets.storage.ledger import STAGES, StudyRow, latest_rows, read_stage, sums_that_fail, write_stage
@@ -19,6 +20,13 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     write_rows(tmp_path / "t.parquet", [STAGED, replace(STAGED, uids=(), tags=())], StagedInstance)
     assert read_rows(tmp_path / "t.parquet", StagedInstance) == [STAGED, replace(STAGED, uids=(), tags=())]
     assert read_rows(tmp_path / "none.parquet", StagedInstance) == []
+
+
+def test_a_column_that_an_older_file_lacks_has_its_default(tmp_path: Path) -> None:
+    write_rows(tmp_path / "t.parquet", [ROW], StudyRow)
+    table = pq.read_table(tmp_path / "t.parquet").drop_columns(["proved_by"])
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert read_rows(tmp_path / "t.parquet", StudyRow) == [ROW]
 
 
 def test_the_same_rows_are_the_same_bytes() -> None:

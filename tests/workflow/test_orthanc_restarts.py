@@ -36,9 +36,8 @@ pytestmark = needs("Orthanc")
 _RESTARTS = int(os.environ.get("ORTHANC_RESTARTS", "2"))
 _TIMEOUTS = Timeouts(connect=5, acse=10, first_response=20, stall=20, no_progress=30)
 _ROOT = "1.2.826.0.1.3680043.10.1337.79"
-_STUDY = f"{_ROOT}.1"
+_STUDY, _LARGE = f"{_ROOT}.1", f"{_ROOT}.30"
 _INSTANCES = 150
-_LIMIT = 4
 
 
 def slices(folder: Path, study: str, count: int, date: str = "20240131") -> list[Path]:
@@ -109,7 +108,7 @@ def test_killed_in_the_middle_and_run_again_it_ends_with_what_the_archive_holds(
     interrupted = 0
     for number in range(_RESTARTS):
         job = _job(tmp_path / str(number), archive_of(orthanc, way))
-        batch = create_request(job.zones, "cohort", "20260131", "", [RequestRow(study_instance_uid=_STUDY)]).batch
+        batch = _batch(job, _STUDY)
         resolve_studies(job, batch)
         with Killer(orthanc, job.zones.restricted / "raw" / batch, moments.randrange(1, _INSTANCES // 2)):
             row = _retrieve(job, batch)
@@ -132,12 +131,28 @@ def _job(folder: Path, archive: Archive) -> Job:
     return Job(Zones(folder / "restricted", folder / "released"), (archive,), profile, key, workers=2)
 
 
+def _batch(job: Job, study: str) -> str:
+    return create_request(job.zones, "cohort", "20260131", "", [RequestRow(study_instance_uid=study)]).batch
+
+
 def _retrieve(job: Job, batch: str) -> StudyRow:
     try:
         (row,) = retrieve_studies(job, batch)
     except RetryLater as error:
         row = StudyRow("", "failed", error.code, 1, None)
     return row
+
+
+@pytest.fixture(scope="module")
+def capped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
+    """It holds ten studies, of as many days, and one with six instances in each series; a query has at most four
+    answers, after which it ends with 0xFE00."""
+    folder = tmp_path_factory.mktemp("capped")
+    with running_orthanc(folder, {"LimitFindResults": 4, "LimitFindInstances": 4}) as running:
+        for number in range(10, 20):
+            running.upload(slices(folder, f"{_ROOT}.{number}", 1, f"202401{number}"))
+        running.upload(slices(folder, _LARGE, 18))
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -151,14 +166,12 @@ def _retrieve(job: Job, batch: str) -> StudyRow:
 )
 def test_no_study_is_lost_to_the_limit_of_an_orthanc(capped: Orthanc, query: StudyQuery) -> None:
     found = [match.study_instance_uid for match in find_studies(archive_of(capped), query)]
-    assert sorted(found) == sorted(f"{_ROOT}.{number}" for number in range(10, 20))
+    assert sorted(found) == sorted([*(f"{_ROOT}.{number}" for number in range(10, 20)), _LARGE])
 
 
-@pytest.fixture(scope="module")
-def capped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
-    """It holds ten studies, of as many days, and answers at most four."""
-    folder = tmp_path_factory.mktemp("capped")
-    with running_orthanc(folder, {"LimitFindResults": _LIMIT}) as running:
-        for number in range(10, 20):
-            running.upload(slices(folder, f"{_ROOT}.{number}", 1, f"202401{number}"))
-        yield running
+def test_a_study_whose_list_is_cut_is_proved_by_the_counts_of_its_series(capped: Orthanc, tmp_path: Path) -> None:
+    job = _job(tmp_path, archive_of(capped))
+    batch = _batch(job, _LARGE)
+    resolve_studies(job, batch)
+    row = _retrieve(job, batch)
+    assert (row.state, row.proved_by, row.expected, row.received) == ("done", "SERIES", 18, 18)

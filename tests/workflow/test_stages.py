@@ -32,7 +32,7 @@ PROVING = (deidentify_studies, map_batch, validate_and_release)
 def job(tmp_path: Path, archive: EmbeddedArchive) -> Job:
     return Job(
         zones=Zones(tmp_path / "restricted", tmp_path / "released"),
-        archive=Archive("127.0.0.1", archive.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"),
+        archives=(Archive("127.0.0.1", archive.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"),),
         profile=load_profile("basic"),
         key=PseudonymKey(bytes(range(32))),
         workers=2,
@@ -171,7 +171,7 @@ def test_what_was_proved_stays_though_the_archive_has_lost_it(
     before = released(job)
     job.zones.ledger(key, "raw_dicom").unlink()  # as after any change of the stage before
     with EmbeddedArchive(tmp_path_factory.mktemp("empty")) as empty:
-        bare = replace(job, archive=Archive("127.0.0.1", empty.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"))
+        bare = replace(job, archives=(Archive("127.0.0.1", empty.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"),))
         resolve_studies(bare, key)
         retrieve_studies(bare, key)
         rows = prove(bare, key)

@@ -8,12 +8,15 @@ from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from dicom_assets.defs.lanes import AGAIN_LATER
 from dicom_assets.demo.archive import LOOPBACK, EmbeddedArchive
-from dicom_assets.demo.corpus import Corpus
-from tests.defs.test_ui import wait_for
+from dicom_assets.demo.corpus import ABSENT_STUDY_INSTANCE_UID, Corpus
+from tests.support.orthanc import free_port
 from tests.support.site import Site
+from tests.support.waiting import wait_for
 
 _GUARD = 120  #: seconds
 
@@ -133,14 +136,17 @@ def test_outside_the_archives_hours_a_batch_waits_and_an_urgent_one_does_not(
     assert [row["state"] for row in site.ledger(batch)] == ["done"]
 
 
-def test_a_second_archive_is_enough_to_start(site: Site, corpus: Corpus, archive: EmbeddedArchive) -> None:
+def test_what_the_archive_that_is_down_may_hold_is_remembered_for_later(
+    site: Site, corpus: Corpus, archive: EmbeddedArchive
+) -> None:
+    """The second archive is enough to start with, and for the study that it has."""
     study = next(study for study in corpus.studies if study.modalities == ("MR",))
-    site.use(archive.port, "DEMO_ARCHIVE")
-    batch = site.plan([[study.study_instance_uid]])
-    site.use(1, "GONE", DICOM_PACS_2_HOST=LOOPBACK, DICOM_PACS_2_PORT=str(archive.port), DICOM_PACS_2_AE_TITLE="NONE")
+    batch = site.plan([[study.study_instance_uid], [ABSENT_STUDY_INSTANCE_UID]])
+    second = {"HOST": LOOPBACK, "PORT": str(archive.port), "AE_TITLE": "DEMO_ARCHIVE"}
+    site.use(free_port(), "GONE", **{f"DICOM_PACS_2_{name}": value for name, value in second.items()})
     done = site.run("run", batch)
-    assert done.returncode == 1  # of two that do not answer the first one's error is said
-    assert "PACS_PORT_CLOSED" in done.stderr
-    site.variables["DICOM_PACS_2_AE_TITLE"] = "DEMO_ARCHIVE"
-    done = site.run("run", batch)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
+    assert sorted(row["reason"] for row in site.ledger(batch)) == ["", "PACS_PORT_CLOSED"]
+    with dg.DagsterInstance.from_config(str(site.dagster_home)) as instance:
+        (run,) = instance.get_runs()
+    assert run.tags[AGAIN_LATER] == "PACS_PORT_CLOSED"

@@ -110,7 +110,8 @@ class SilentInTheMiddle(Mode):
 
     def suboperations(self, event: evt.Event, steps: Iterator[Step]) -> Iterator[Step]:
         yield from itertools.islice(steps, 5)
-        self.hang()
+        if next(steps, None) is not None:
+            self.hang()
 
 
 class SilentInTheMiddleOfAnInstance(Mode):

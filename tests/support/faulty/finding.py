@@ -183,10 +183,16 @@ class AnswersTheLastRequestAgain(Mode):
 
 
 class NeverStopsAnswering(Mode):
-    """Goes on answering with the same study (25,000 times), and takes no notice of C-CANCEL."""
+    """Goes on answering a query at IMAGE level with the same instance (25,000 times), whatever C-CANCEL says."""
+
+    level = ""
+
+    def finds(self, event: evt.Event, level: str, answers: Answers) -> Answers:
+        self.level = level
+        return answers
 
     def responds(self, association: Association, say: Callable[[object], None], response: object) -> None:
-        if not isinstance(response, C_FIND) or response.Status != PENDING:
+        if self.level != "IMAGE" or not isinstance(response, C_FIND) or response.Status != PENDING:
             say(response)
             return
         # Written to the socket by hundreds: pynetdicom would take half a minute.

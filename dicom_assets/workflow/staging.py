@@ -1,0 +1,173 @@
+"""What the workers of anonymized_dicom do: instances into the staging folder, or kept back with a reason."""
+
+import os
+import pickle
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from hashlib import file_digest, sha256
+from pathlib import Path
+
+from ..deid.deidentify import Deidentified, Deidentifier, Notes, notes_of
+from ..deid.profile import Profile
+from ..deid.pseudonyms import PseudonymKey
+from ..errors import DicomAssetsError
+from ..pixels.triage import triage
+from ..storage.atomic import fsync_folder, make_folder, publish, remove_unfinished, write_unfinished
+from ..storage.instance_files import FileSource, write_parts
+from ..storage.manifests import RawInstance, StagedInstance, manifest_of
+from ..storage.tables import write_rows
+from ..storage.zones import RESTRICTED_FOLDER
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Profile and key for every study of a batch. pickled: both, once, as a worker knows by it that it has them."""
+
+    profile_digest: str
+    key_id: str
+    pickled: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, profile: Profile, key: PseudonymKey) -> "Rules":
+        return cls(profile.digest, key.key_id, pickle.dumps((profile, key)))
+
+
+@dataclass(frozen=True)
+class DeidTask:
+    """One study. pseudonym: the patient's, where the site brought its own; else empty. known: what else the archive and
+    the request say of the patient."""
+
+    study_key: str
+    raw: Path
+    staging: Path
+    quarantine: Path
+    released: Path
+    rules: Rules
+    pseudonym: str
+    known: tuple[str, ...] = field(repr=False, default=())
+
+    @property
+    def key_id(self) -> str:
+        """Names key and site-given pseudonym, so that a change of either makes the study stale."""
+        given = sha256(self.pseudonym.encode()).hexdigest()[:8] if self.pseudonym else ""
+        return self.rules.key_id + (f"+{given}" if given else "")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What became of one instance. temp: the unfinished file that gets its name with the others of the study; empty
+    where the instance is kept back."""
+
+    row: StagedInstance
+    temp: str = ""
+
+
+def clear_staging(task: DeidTask) -> None:
+    """An empty staging folder, without a manifest."""
+    make_folder(task.staging, RESTRICTED_FOLDER)
+    manifest_of(task.staging).unlink(missing_ok=True)
+    for leftover in task.staging.glob("*.dcm"):
+        leftover.unlink()
+    remove_unfinished(task.staging)
+
+
+def stage_instances(task: DeidTask, instances: Sequence[RawInstance]) -> list[Staged]:
+    """De-identify instances of one study, each into an unfinished file of the staging folder."""
+    profile, engine = _engine(task.rules.pickled)
+    return [_one(task, profile, engine, instance) for instance in instances]
+
+
+def finish_staging(task: DeidTask, staged: Sequence[Staged]) -> int:
+    """Give the files of the study their names, once all are durable, and write the manifest that names them, last; how
+    many instances. staged: all of the study's."""
+    rows = [one.row for one in staged]
+    if len({row.original_patient_id for row in rows} - {""}) > 1:
+        rows = [_withheld(row, "TWO_PATIENTS_IN_STUDY") for row in rows]
+    else:
+        publish({task.staging / one.temp: task.staging / one.row.file for one in staged if one.temp})
+    remove_unfinished(task.staging)
+    _fill_quarantine(task, [row for row in rows if row.reason])
+    write_rows(manifest_of(task.staging), rows, StagedInstance)
+    return len(rows)
+
+
+@lru_cache(maxsize=1)
+def _engine(rules: bytes) -> tuple[Profile, Deidentifier]:
+    """One for all that this process de-identifies: it remembers what became of the elements it has seen."""
+    profile, key = pickle.loads(rules)
+    return profile, Deidentifier(profile, key)
+
+
+def _one(task: DeidTask, profile: Profile, engine: Deidentifier, instance: RawInstance) -> Staged:
+    row = StagedInstance(
+        raw_file=instance.file, raw_sha256=instance.sha256, reason="", file="", released_path="", sha256="",
+        modality="", sop_instance_uid=instance.sop_instance_uid, original_patient_id="", patient_pseudonym="",
+        tags=(), uids=(), uid_tags=(), profile_digest=task.rules.profile_digest, key_id=task.key_id,
+    )  # fmt: skip
+    with (task.raw / instance.file).open("rb", buffering=0) as file:
+        source = FileSource(file.fileno())
+        try:
+            result = engine.deidentify(source, task.pseudonym, task.known)
+        except DicomAssetsError as error:
+            return Staged(replace(_told(row, source), reason=error.code))
+        row = _noted(row, result.notes)
+        risk = "" if profile.pixels == "unexamined" else triage(result.notes)
+        if risk:
+            return Staged(replace(row, reason=risk))
+        return _written(task, row, result, source)
+
+
+def _written(task: DeidTask, row: StagedInstance, result: Deidentified, source: FileSource) -> Staged:
+    name = f"{result.sop_instance_uid}.dcm"
+    temp = write_unfinished(task.staging)
+    with temp.open("r+b", buffering=0) as file:
+        write_parts(source, result.parts, file.fileno())
+        file.seek(0)
+        digest = file_digest(file, "sha256").hexdigest()
+    row = replace(
+        row,
+        file=name,
+        released_path="/".join((result.patient, result.study_instance_uid, result.series_instance_uid, name)),
+        sha256=digest,
+        patient_pseudonym=result.patient,
+        tags=result.tags,
+        uids=result.uids,
+        uid_tags=result.uid_tags,
+    )
+    return Staged(row, temp.name)
+
+
+def _told(row: StagedInstance, source: FileSource) -> StagedInstance:
+    try:
+        return _noted(row, notes_of(source))
+    except DicomAssetsError:
+        return row
+
+
+def _noted(row: StagedInstance, notes: Notes) -> StagedInstance:
+    return replace(row, modality=notes.modality, original_patient_id=notes.patient_id)
+
+
+def _withheld(row: StagedInstance, reason: str) -> StagedInstance:
+    return replace(
+        row, reason=reason, file="", released_path="", sha256="", patient_pseudonym="", tags=(), uids=(), uid_tags=()
+    )
+
+
+def _fill_quarantine(task: DeidTask, rows: Iterable[StagedInstance]) -> None:
+    """The originals that were kept back, with their reasons, for a reviewer."""
+    rows = list(rows)
+    if not rows and not task.quarantine.is_dir():
+        return
+    make_folder(task.quarantine, RESTRICTED_FOLDER)
+    kept_back = {row.raw_file for row in rows}
+    for earlier in task.quarantine.glob("*.dcm"):
+        if earlier.name not in kept_back and (task.raw / earlier.name).exists():
+            earlier.unlink()  # another link to the original, which is de-identified now
+    for row in rows:
+        target = task.quarantine / row.raw_file
+        if not target.exists():
+            os.link(task.raw / row.raw_file, target)
+    fsync_folder(task.quarantine)
+    write_rows(manifest_of(task.quarantine), rows, StagedInstance)

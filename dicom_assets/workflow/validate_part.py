@@ -1,0 +1,210 @@
+"""What is proved of some instances of a study, in a worker: each staged file, alone and beside its original."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pydicom.dataset import FileDataset
+
+from ..deid.residual import Identifiers, Piece, Search, find_in_text, identifiers_of, pieces_of
+from ..storage.manifests import StagedInstance
+from . import instance_checks as checks
+from .pixel_identity import compare_pixels, have_the_same_bytes, pixel_keyword, unchanged_pixels
+from .thumbnails import thumbnail_of
+from .uid_pairs import distinct_pairs, uid_pairs
+from .verdict import Finding, InstanceFacts, PatientPair, Thumbnail, UidPair
+
+_SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _ISSUER = 0x00080016, 0x00080018, 0x00100020, 0x00100021
+_PATH_UIDS = (0x0020000D, 0x0020000E, _SOP_INSTANCE)  # <patient>/<study>/<series>/<instance>.dcm
+
+Problem = tuple[str, str, str]  #: check, reason code, place
+
+
+@dataclass(frozen=True)
+class ValidationTask:
+    """One study. released_root: where a staged file lies below its released_path once it is released, and gone from
+    staging. kept_tags: elements whose values the profile keeps, or that may by its rules equal the original's (shifted
+    or dummy dates); not those that it replaces by new UIDs or pseudonyms. extra_identifiers: more of this patient."""
+
+    study_key: str
+    raw_folder: Path
+    staging_folder: Path
+    released_root: Path
+    kept_tags: frozenset[int]
+    keeps_private: bool
+    extra_identifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Originals:
+    """What originals tell. unreadable: files that pydicom does not read, or that nobody has asked it to."""
+
+    identifiers: Identifiers
+    unreadable: frozenset[str]
+
+
+class Candidate(NamedTuple):
+    """An image that may be shown."""
+
+    modality: str
+    place_in_series: tuple
+    path: Path
+
+
+@dataclass
+class Proved:
+    """What was found of some instances. references: how many were followed."""
+
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    facts: list[InstanceFacts] = field(default_factory=list)
+    uid_pairs: tuple[UidPair, ...] = ()
+    references: int = 0
+    patients: tuple[PatientPair, ...] = ()
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+def read_originals(folder: Path, files: Sequence[str]) -> Originals:
+    """Unreadable ones tell nothing here; they are found where their outputs are compared."""
+    unreadable = set()
+
+    def headers() -> Iterator[FileDataset]:
+        for file in files:
+            original = checks.read_file(_content(folder / file))
+            if original is None:
+                unreadable.add(file)
+            else:
+                yield original
+
+    return Originals(identifiers_of(headers()), frozenset(unreadable))
+
+
+def prove_instances(task: ValidationTask, rows: Sequence[StagedInstance], originals: Originals) -> Proved:
+    """originals: of the whole study."""
+    part = _Part(task, originals)
+    for row in rows:
+        part.prove(row)
+    part.proved.uid_pairs = distinct_pairs(part.pairs)
+    part.proved.references = sum(not pair.defines for pair in part.pairs)
+    part.proved.patients = tuple(part.patients.values())
+    return part.proved
+
+
+def picture_of(path: Path, study_key: str) -> Thumbnail | None:
+    output = checks.read_file(_content(path))
+    return None if output is None else thumbnail_of(output, study_key)
+
+
+def _content(path: Path) -> bytes:
+    """Nothing where there is no file."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+class _Part:
+    def __init__(self, task: ValidationTask, originals: Originals) -> None:
+        self.task, self.originals = task, originals
+        self.search = Search(originals.identifiers, task.kept_tags)
+        self.proved = Proved()
+        self.pairs: list[UidPair] = []
+        self.patients: dict[tuple[str, ...], PatientPair] = {}
+
+    def prove(self, row: StagedInstance) -> None:
+        task, proved = self.task, self.proved
+        path = task.staging_folder / row.file
+        if not path.is_file():
+            path = task.released_root / row.released_path
+        encoded = _content(path)
+        pieces = pieces_of(encoded)
+        instance = Path(row.file).stem  # under this name it would be released, whatever the file says of itself
+        problems: list[Problem] = []
+        output = checks.read_file(encoded)
+        if output is None:
+            problems.append(("file_opens", "FILE_UNREADABLE", ""))
+        if hashlib.sha256(encoded).hexdigest() != row.sha256:
+            problems.append(("file_opens", "FILE_NOT_AS_RECORDED", ""))
+        problems += self._problems_alone(row, pieces)
+        problems += self._problems_beside_original(row, output, encoded, pieces, instance)
+        proved.findings += [Finding(task.study_key, instance, *problem) for problem in problems]
+        proved.facts.append(_facts(task.study_key, instance, row, output, len(encoded)))
+        if not problems and output is not None and pixel_keyword(output):
+            number = checks.number(output, "InstanceNumber")
+            place_in_series = (checks.text(output, "SeriesInstanceUID"), number, instance)
+            proved.candidates.append(Candidate(checks.text(output, "Modality"), place_in_series, path))
+
+    def _problems_alone(self, row: StagedInstance, pieces: list[Piece]) -> Iterator[Problem]:
+        """What the output and its names tell."""
+        task = self.task
+        for reason, place in (*checks.unparsed(pieces), *checks.identity_flag(pieces, task.kept_tags)):
+            yield "file_opens", reason, place
+        for hit in self.search.in_pieces(pieces):
+            yield "no_residual_identifiers", "RESIDUAL_IDENTIFIER", f"{hit.place} ({hit.kind})"
+        allowed = {"uid"} if _SOP_INSTANCE in task.kept_tags else set()
+        allowed |= {"identifier", "name"} if checks.value_at_top(pieces, checks.IDENTITY_REMOVED) == "NO" else set()
+        names = f"{row.file}\n{row.released_path}"
+        for kind in sorted(set(find_in_text(names, self.originals.identifiers)) - allowed):
+            yield "no_residual_identifiers", "RESIDUAL_IDENTIFIER", f"file name ({kind})"
+        if not task.keeps_private:
+            for reason, place in checks.private_elements(pieces):
+                yield "no_private_elements", reason, place
+        for reason, place in checks.meta_out_of_step(pieces):
+            yield "uids_are_consistent", reason, place
+        parts = Path(row.released_path).with_suffix("").parts
+        if parts[1:] != tuple(checks.value_at_top(pieces, tag) for tag in _PATH_UIDS):
+            yield "uids_are_consistent", "NAME_INCONSISTENT", "file name"
+
+    def _problems_beside_original(
+        self, row: StagedInstance, output: FileDataset | None, encoded: bytes, pieces: list[Piece], instance: str
+    ) -> Iterator[Problem]:
+        """What only the comparison with the original tells; its pairs of UIDs and patients are gathered on the way."""
+        task = self.task
+        original = _content(task.raw_folder / row.raw_file)
+        is_recorded = hashlib.sha256(original).hexdigest() == row.raw_sha256
+        if not is_recorded or row.raw_file in self.originals.unreadable:
+            yield "file_opens", "ORIGINAL_UNREADABLE", ""
+            return
+        before = pieces_of(original)
+        for reason, place in checks.standard_tags_kept(before, pieces, task.kept_tags):
+            yield "no_identifiers_in_standard_tags", reason, place
+        pairs = uid_pairs(before, pieces, instance)
+        self.pairs += pairs
+        for pair in pairs:
+            if pair.old == pair.new and int(pair.place[-10:].strip("()").replace(",", ""), 16) not in task.kept_tags:
+                yield "uids_are_consistent", "UID_NOT_NEW", pair.place
+        patient = tuple(checks.value_at_top(before, tag) for tag in (_PATIENT_ID, _ISSUER))
+        pseudonym = checks.value_at_top(pieces, _PATIENT_ID)
+        self.patients.setdefault((*patient, pseudonym), PatientPair(*patient, pseudonym, instance))
+        if checks.value_at_top(before, _SOP_CLASS) != checks.value_at_top(pieces, _SOP_CLASS):
+            yield "uids_are_consistent", "UID_INCONSISTENT", "(0008,0016)"
+        if output is not None:
+            if have_the_same_bytes(before, original, pieces, encoded):
+                reason, note = unchanged_pixels(output)
+            else:
+                reason, note = compare_pixels(checks.read_file(original), output)
+            if reason:
+                yield "pixels_are_intact", reason, ""
+            if note:
+                self.proved.notes.append(Finding(task.study_key, instance, "pixels_are_intact", note, ""))
+
+
+def _facts(key: str, instance: str, row: StagedInstance, output: FileDataset | None, size: int) -> InstanceFacts:
+    if output is None:
+        return InstanceFacts(key, instance, row.released_path, row.modality, "", "", "", 0, 0, 0, size)
+    pixels = bool(pixel_keyword(output))
+    return InstanceFacts(
+        study_key=key,
+        instance=instance,
+        released_path=row.released_path,
+        modality=checks.text(output, "Modality"),
+        sop_class=output.SOPClassUID.name,
+        transfer_syntax=output.file_meta.TransferSyntaxUID.name,
+        manufacturer=checks.text(output, "Manufacturer"),
+        rows=checks.number(output, "Rows") if pixels else 0,
+        columns=checks.number(output, "Columns") if pixels else 0,
+        frames=checks.number(output, "NumberOfFrames", 1) if pixels else 0,
+        bytes=size,
+    )
