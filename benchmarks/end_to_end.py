@@ -11,12 +11,21 @@ from benchmarks.ways import Place
 
 _PROGRAM = str(Path(sys.executable).with_name("dicom-assets"))
 _BATCH = re.compile(r"^cohort-\d{8}-\d+$", re.MULTILINE)
+_REASON = re.compile(r"^[A-Z]+(_[A-Z]+)+: .*", re.MULTILINE)
 _AT_A_TIME = 4
 PLAN = "dicom-assets plan"
 ONE = "dicom-assets run: one batch"
 AGAIN = "the same batch again: nothing is left to do"
 FOUR = f"dicom-assets run: {_AT_A_TIME} batches, started together"
-COLUMNS = ("what", "seconds (min to max)", "files/s", "x movescu, storescp", "x ours, C-GET", "cores", "peak MB")
+COLUMNS = (
+    "what",
+    "seconds (min to max)",
+    "files/s",
+    "seconds / movescu's",
+    "seconds / our C-GET's",
+    "cores",
+    "peak MB",
+)
 
 
 def planned(place: Place, studies: Sequence[str]) -> tuple[str, Sample]:
@@ -26,12 +35,15 @@ def planned(place: Place, studies: Sequence[str]) -> tuple[str, Sample]:
     sample, status = timed([_PROGRAM, "plan", str(cohort)], log, place.environment())
     batch = _BATCH.search(log.read_text())
     if status or batch is None:
-        raise SystemExit(f"dicom-assets plan: exit status {status}: {last_line(log)}")
+        raise SystemExit(f"dicom-assets plan: exit status {status}: {said(log)}")
     return batch[0], sample
 
 
-def last_line(log: Path) -> str:
-    return (log.read_text(errors="replace").strip().splitlines() or [""])[-1]
+def said(log: Path) -> str:
+    """Why it failed: the coded reason in what was said, or else the last line."""
+    words = log.read_text(errors="replace").strip()
+    reason = _REASON.search(words)
+    return reason[0] if reason else words.rpartition("\n")[2]
 
 
 def measure(place: Place, studies: Sequence[str], instances: int, rounds: int) -> dict[str, Series]:
@@ -55,7 +67,7 @@ def _run(place: Place, batches: Sequence[str], series: Series, instances: int) -
     series.on_corpus.append(sample)
     released = len(list((place.output / "released").rglob("*.dcm")))
     if status or released != instances:
-        series.failure = f"exit status {status}, {released} of {instances} released: {last_line(log)}"
+        series.failure = f"exit status {status}, {released} of {instances} released: {said(log)}"
 
 
 def end_to_end_table(series: Mapping[str, Series], files: int) -> str:

@@ -131,7 +131,7 @@ def _once(place: Place, way: Way, held: Stored) -> tuple[Sample, str]:
     else:
         sample, status = timed(way.arguments(what), log, place.environment(way.method))
     if status or not way.has_all(place.output, held.instances, len(held.studies)):
-        return sample, f"exit status {status}, {count_files(place.output)} files: {end_to_end.last_line(log)}"
+        return sample, f"exit status {status}, {count_files(place.output)} files: {end_to_end.said(log)}"
     return sample, ""
 
 

@@ -113,7 +113,7 @@ class Place:
             "DICOM_RELEASED_ROOT": str(self.output / "released"),
             "DICOM_PSEUDONYM_KEY_FILE": str(self.scratch / "pseudonym.key"),
             "DICOM_PROFILE": str(HERE / "unexamined-basic.toml"),
-            "DAGSTER_HOME": str(self.output / "dagster"),
+            "DAGSTER_HOME": str(self.scratch / "dagster"),
         }
 
     @contextlib.contextmanager

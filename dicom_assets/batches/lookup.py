@@ -87,6 +87,11 @@ class Lookup:
             return Found(tuple(held.values()), error=None if names_one else error)
         return Found((), error.code if error else "STUDY_NOT_FOUND", error)
 
+    @property
+    def unproved(self) -> int:
+        """As Finder.unproved, of all archives."""
+        return sum(finder.unproved for finder in self._finders.values())
+
     def expected(self, held: Held) -> Expected:
         """Which instances the study has. Raises as find_expected."""
         with self._conversation(held.archive) as finder:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import BadInput
 from ..pacs.archive import Archive
-from ..pacs.find import StudyMatch, StudyQuery, iter_studies
+from ..pacs.find import StudyMatch, StudyQuery, open_finder
 from ..storage.zones import Zones
 from .lookup import Lookup
-from .request import Request, RequestRow, create_request, list_batches, requested_studies
+from .request import Request, RequestRow, create_request
 
 STUDIES_A_BATCH = 250
 INSTANCES_A_BATCH = 50_000
@@ -29,6 +29,7 @@ class Plan:
     merged: int = 0
     not_asked: int = 0  #: rows left as they are because an archive did not answer
     conflicting: int = 0  #: studies left out because rows gave them different pseudonyms
+    unproved: int = 0  #: days on which studies without a time may be there that no archive tells of
 
 
 def plan_cohort(archives: Sequence[Archive], rows: Sequence[RequestRow]) -> Plan:
@@ -49,9 +50,14 @@ def plan_cohort(archives: Sequence[Archive], rows: Sequence[RequestRow]) -> Plan
                 if earlier.pseudonym and one.pseudonym and earlier.pseudonym != one.pseudonym:
                     conflicting.add(name)
                 planned[name] = (replace(earlier, pseudonym=earlier.pseudonym or one.pseudonym), planned[name][1])
+        unproved = lookup.unproved
     kept = [pair for name, pair in planned.items() if name not in conflicting]
     return Plan(
-        tuple(row for row, _ in kept), tuple(count for _, count in kept), conflicting=len(conflicting), **counts
+        tuple(row for row, _ in kept),
+        tuple(count for _, count in kept),
+        conflicting=len(conflicting),
+        unproved=unproved,
+        **counts,
     )
 
 
@@ -79,28 +85,21 @@ def _row_of(match: StudyMatch, pseudonym: str = "") -> RequestRow:
     return RequestRow(study_instance_uid=match.study_instance_uid, pseudonym=pseudonym)
 
 
-def plan_window(
-    archives: Sequence[Archive], date_from: str, date_to: str, but_not: frozenset[str] = frozenset()
-) -> Plan:
-    """All studies of the days from date_from to date_to (YYYYMMDD, both included) in any of the archives, those in
-    but_not left out. All or nothing: raises where one of the archives does not answer."""
+def plan_window(archives: Sequence[Archive], date_from: str, date_to: str) -> Plan:
+    """All studies of the days from date_from to date_to (YYYYMMDD, both included) in any of the archives. All or
+    nothing: raises where one of the archives does not answer."""
     planned: dict[str, int] = {}
-    seen = 0
+    unproved = 0
     for archive in archives:
-        for match in iter_studies(archive, StudyQuery(date_from=date_from, date_to=date_to)):
-            seen += 1
-            if match.study_instance_uid not in but_not:
+        with open_finder(archive) as finder:
+            for match in finder.studies(StudyQuery(date_from=date_from, date_to=date_to)):
                 planned.setdefault(match.study_instance_uid, match.number_of_instances or 0)
+            unproved += finder.unproved
     return Plan(
         tuple(RequestRow(study_instance_uid=uid) for uid in planned),
         tuple(planned.values()),
-        merged=seen - len(planned),
+        unproved=unproved,
     )
-
-
-def already_planned(zones: Zones, source: str) -> frozenset[str]:
-    """StudyInstanceUIDs in all batches of a source."""
-    return frozenset(requested_studies(zones, [key for key in list_batches(zones) if key.startswith(f"{source}-")]))
 
 
 def write_batches(zones: Zones, source: str, day: str, name: str, plan: Plan) -> list[Request]:

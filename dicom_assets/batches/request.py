@@ -1,7 +1,7 @@
 """The request file of a batch: an immutable list of what is wanted, `restricted/requests/<key>.json`."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from ..errors import BadInput
@@ -84,9 +84,3 @@ def _decode(row: dict) -> RequestRow:
 def list_batches(zones: Zones) -> list[str]:
     """Keys of all requests, sorted."""
     return sorted(path.stem for path in zones.requests.glob("*.json")) if zones.requests.is_dir() else []
-
-
-def requested_studies(zones: Zones, batches: Iterable[str]) -> set[str]:
-    """StudyInstanceUIDs that these batches' requests name."""
-    rows = (row for batch in batches for row in load_request(zones, batch).rows)
-    return {row.study_instance_uid for row in rows if row.study_instance_uid}

@@ -13,7 +13,7 @@ from ..batches.planning import Plan, plan_cohort, plan_window, write_batches
 from ..errors import REASONS, BadInput
 from ..pacs.archive import Archive
 from ..pacs.echo import echo as c_echo
-from ..pacs.find import StudyMatch, StudyQuery, in_order, iter_studies
+from ..pacs.find import StudyMatch, StudyQuery, in_order, open_finder
 from ..settings import Settings
 from ..workflow.job import archive_of, archives_of, coded_file_errors, zones_of
 from .output import say
@@ -52,8 +52,10 @@ def _in_any(archives: Sequence[Archive], query: StudyQuery) -> list[StudyMatch]:
     """Of a study that several archives hold, the first one's; by date, time, UID."""
     found: dict[str, StudyMatch] = {}
     for archive in archives:
-        for match in iter_studies(archive, query):
-            found.setdefault(match.study_instance_uid, match)
+        with open_finder(archive) as finder:
+            for match in finder.studies(query):
+                found.setdefault(match.study_instance_uid, match)
+            _say_unproved(finder.unproved)
     return in_order(found.values())
 
 
@@ -99,6 +101,11 @@ def plan(options: argparse.Namespace) -> int:
     return 3 if left_out else 0
 
 
+def _say_unproved(windows: int) -> None:
+    if windows:
+        say(f"WINDOW_NOT_PROVED: {REASONS['WINDOW_NOT_PROVED']}")
+
+
 def _say_plan(plan: Plan) -> None:
     for count, code in (
         (plan.merged, "ROW_DUPLICATE"),
@@ -109,3 +116,4 @@ def _say_plan(plan: Plan) -> None:
     ):
         if count:
             say(f"{count} row{'s' if count > 1 else ''}: {code}: {REASONS[code]}")
+    _say_unproved(plan.unproved)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from ..errors import DicomAssetsError
 from ..pacs.archive import Archive
-from ..pacs.qido import echo_dicomweb
 from ..pacs.echo import echo as c_echo
+from ..pacs.qido import echo_dicomweb
 from ..settings import Settings
 from ..workflow.job import archives_of
 from .output import say

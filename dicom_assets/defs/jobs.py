@@ -36,8 +36,7 @@ def plan_last_nights(
 ) -> None:
     with coded_failures(), PoolTurn(context.instance, context.run, context.op.name, context.log.info) as turn:
         job = job_from(storage, pacs, deid, progress, turn=turn, say=context.log.info)
-        with job.talking_to(job.archive):
-            requests = plan_last_days(job, date.today(), config.days_back)
+        requests = plan_last_days(job, date.today(), config.days_back)
     studies = sum(len(request.rows) for request in requests)
     context.log.info(f"{len(requests)} batches with {studies} studies")
 

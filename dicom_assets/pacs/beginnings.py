@@ -13,7 +13,7 @@ def beginnings(patient_ids: Iterable[str], pattern: str = "*") -> list[str]:
     one for each character that can stand where they begin to differ. [] where there is none narrower."""
     prefix = pattern.removesuffix("*")
     ids = {each for each in patient_ids if each and may_be_sent(each) and each.startswith(prefix)}
-    same = _common_length(min(ids), max(ids)) if ids else 0
+    same = _common_length(min(ids), max(ids)) if ids and prefix else 0
     start = next(iter(ids), "")[:same]
     following = {each[same] for each in ids if len(each) > same}
     following.update(*(kind for kind in _KINDS if following & set(kind)))

@@ -1,7 +1,7 @@
 """Which instances the archive says a study has, as exactly as it can say it. A list that may lack some is none."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -38,6 +38,12 @@ class Expected:
     series: Mapping[str, int | None]
     count: int | None
     level: str
+
+    def besides(self, held: Set[str]) -> int | None:
+        """How many instances there are besides these SOPInstanceUIDs; None where the archive cannot say."""
+        if self.instances is not None:
+            return len({instance.sop_instance_uid for instance in self.instances} - held)
+        return None if self.count is None else max(self.count - len(held), 0)
 
 
 _NO_STUDY = Expected((), {}, 0, "IMAGE")

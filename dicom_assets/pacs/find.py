@@ -33,8 +33,16 @@ class Finder:
     def __init__(self, archive: Archive, ask: Ask) -> None:
         self._archive = archive
         self._ask = ask
-        #: Studies that fit a query, each once; see StudySearch for what it raises.
-        self.studies = StudySearch(archive, ask).studies
+        self._search = StudySearch(archive, ask)
+
+    def studies(self, query: StudyQuery) -> Iterator[StudyMatch]:
+        """As StudySearch.studies."""
+        return self._search.studies(query)
+
+    @property
+    def unproved(self) -> int:
+        """Times so far that more studies without a date, or a time, may be there than the archive tells."""
+        return self._search.unproved
 
     def studies_of(self, uids: Sequence[str]) -> dict[str, StudyMatch]:
         """Those of at most UIDS_A_QUERY studies that the archive names when it is asked for a list of UIDs. Some

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ..errors import BadInput, DicomAssetsError, RetryLater
 from .archive import Archive
 from .association import LARGEST_NEGOTIATION, Association, Context
+from .backoff import with_back_off
 from .connect import connect
 from .negotiation import answered_contexts, association_request, parse_answer, why_rejected
 from .patience import Patience
@@ -38,16 +39,24 @@ def open_association(
     """
     if not archive.host or not archive.called_ae_title or not archive.calling_ae_title:
         raise BadInput("PACS_NOT_CONFIGURED")
-    patience = patience or Patience(archive.timeouts)
+    patience, proposals, roles = patience or Patience(archive.timeouts), list(proposals), frozenset(roles)
+    association = with_back_off(lambda: _request(archive, proposals, roles, patience))
+    try:
+        yield association
+    except BaseException:
+        association.abort()
+        raise
+    association.release()
+
+
+def _request(archive: Archive, proposals: list[Proposal], roles: frozenset[str], patience: Patience) -> Association:
     context = None if archive.tls is None else client_context(archive.tls)
     connection = Connection(connect(archive.host, archive.port, archive.timeouts.connect, context), patience)
     try:
-        association = _associate(archive, connection, list(proposals), frozenset(roles))
-        yield association
+        return _associate(archive, connection, proposals, roles)
     except BaseException:
         connection.abort()
         raise
-    association.release()
 
 
 def _associate(

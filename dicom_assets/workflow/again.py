@@ -19,6 +19,7 @@ AGAIN_LATER = DOWN | {
     "PACS_RETRIEVE_CANCELLED",
     "PACS_SUBOPERATIONS_REFUSED",
     "RECEIVER_PORT_BUSY",
+    "STUDY_SHRANK",
 }
 
 #: Further runs of a batch before somebody has to look: the last comes after about two and a half days
@@ -29,7 +30,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 300.0, 14400.0  #: seconds
 def is_left_to_ask(zones: Zones, batch: str) -> bool:
     """False where every study that was found has come, and is proved complete."""
     rows = read_stage(zones, batch, "raw_dicom")
-    return not rows or any(row.found and (row.missing or row.expected is None) for row in rows)
+    return not rows or any(row.found and row.state != "done" for row in rows)
 
 
 def reason_for_later(rows: Iterable[StudyRow]) -> str:

@@ -1,7 +1,7 @@
 """validation_report: prove, report, release. What passes goes to the released root, the rest is withheld.
 
-The order is what keeps a crash harmless: verdicts first, then the report, then instance by instance into the released
-root, then the ledger's row; running again finishes the work and ends in the same bytes.
+The order is what keeps a crash harmless: verdicts first, then the report, then study by study into the released root,
+then the ledger's row; running again finishes the work and ends in the same bytes.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 import pydicom
 from pydicom.errors import InvalidDicomError
 
-from ..storage.atomic import copy_into, has_digest, make_folder, remove_unfinished, write_if_changed
+from ..storage.atomic import has_digest, remove_unfinished, write_if_changed
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
 from ..storage.mapping import read_part
@@ -22,6 +22,7 @@ from ..storage.tables import read_rows
 from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER, Zones
 from .job import Job, coded_file_errors, working_on
 from .parallel import map_studies
+from .released_files import are_released, copy_into_release, unfinished_folder
 from .report import BatchReport, CheckResult, batch_report, render_html, render_json, report_rows
 from .uid_pairs import compare_studies
 from .validate import validate_study
@@ -61,7 +62,7 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
     with working_on(job, batch):
         rows = require_stage(job.zones, batch, "mapping_table")
         inputs = _inputs_digest(job, batch, rows)
-        if _is_finished(job.zones, batch, inputs, rows):
+        if _is_finished(job, batch, inputs, rows):
             _drop_staged(job.zones, batch)
             return read_stage(job.zones, batch, "validation_report")
         verdicts, failed = _validate(job, batch, rows)
@@ -74,9 +75,13 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
         files = [one.released_path for study in studies for one in study.released]
         withdraw(job.zones, batch, but_not=files)
         begin_release(job.zones, batch, files)
-        with job.progress("releasing", len(studies)) as step:
+        with (
+            job.progress("releasing", len(studies)) as step,
+            unfinished_folder(job.zones.released, batch) as unfinished,
+        ):
             for study in studies:
-                _release(job, batch, study)
+                staging = job.zones.staging(batch, study.row.study_key)
+                copy_into_release(staging, job.zones.released, study.released, unfinished, job.workers)
                 step()
         write_stage(job.zones, batch, "validation_report", final)
         finish_release(job.zones, batch, inputs, files)
@@ -232,17 +237,6 @@ def read_check(zones: Zones, batch: str, name: str) -> CheckResult:
     return next(CheckResult(**check) for check in report["checks"] if check["name"] == name)
 
 
-def _release(job: Job, batch: str, study: _Study) -> None:
-    """Move the study's instances one by one: a temp file inside the released root, fsync, rename."""
-    staging = job.zones.staging(batch, study.row.study_key)
-    make_folder(job.zones.released, RELEASED_FOLDER)
-    for one in study.released:
-        target = job.zones.released / one.released_path
-        if not has_digest(target, one.sha256):
-            copy_into(staging / one.file, target, RELEASED_FILE, RELEASED_FOLDER, one.sha256)
-        remove_unfinished(target.parent)
-
-
 def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
     """Of all that the verdicts rest on: staged manifests, mapping, ledger, profile."""
     digest = sha256(job.profile.digest.encode())
@@ -255,19 +249,18 @@ def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
     return digest.hexdigest()
 
 
-def _is_finished(zones: Zones, batch: str, inputs: str, rows: Iterable[StudyRow]) -> bool:
+def _is_finished(job: Job, batch: str, inputs: str, rows: Iterable[StudyRow]) -> bool:
     """The same inputs were released before, all of them, and every file of the release and its report is as it was.
     What was withheld is judged again: the reason may lie in a file that has been mended since."""
-    release = read_release(zones, batch)
+    zones = job.zones
     return (
-        release.inputs == inputs
+        read_release(zones, batch).inputs == inputs
         and zones.ledger(batch, "validation_report").is_file()
         and not any(row.withheld for row in read_stage(zones, batch, "validation_report"))
         and all(zones.report(batch, suffix).is_file() for suffix in ("html", "json", "parquet"))
         and all(
-            has_digest(zones.released / one.released_path, one.sha256)
+            are_released(zones.released, _staged(zones, batch, row.study_key), job.workers)
             for row in rows
-            for one in _staged(zones, batch, row.study_key)
             if row.deidentified
         )
     )

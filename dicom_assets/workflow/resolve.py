@@ -9,7 +9,7 @@ from ..batches.request import RequestRow, load_request
 from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError, RetryLater
 from ..storage.ledger import StudyRow, write_stage
-from ..storage.manifests import ResolvedStudy
+from ..storage.manifests import ResolvedStudy, held_by
 from ..storage.mapping import pseudonyms_in_use
 from ..storage.tables import read_rows, write_rows
 from .job import Job, working_on
@@ -87,8 +87,9 @@ def _ask(job: Job, lookup: Lookup, row: RequestRow) -> tuple[list[ResolvedStudy]
 def _resolved(job: Job, lookup: Lookup, row: RequestRow, request_key: str, held: Held) -> ResolvedStudy:
     expected = lookup.expected(held)
     study = held.study
+    study_key = job.key.study_key(study.study_instance_uid)
     return ResolvedStudy(
-        study_key=job.key.study_key(study.study_instance_uid),
+        study_key=study_key,
         request_key=request_key,
         study_instance_uid=study.study_instance_uid,
         patient_id=study.patient_id,
@@ -97,7 +98,7 @@ def _resolved(job: Job, lookup: Lookup, row: RequestRow, request_key: str, held:
         state="found",
         reason="",
         expected_series=None if expected.count is None else len(expected.series),
-        expected_instances=expected.count,
+        expected_instances=expected.besides(held_by(job.zones, study_key, row.but_not).keys()),
         archive=held.archive.name,
     )
 

@@ -8,8 +8,17 @@ from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
 from dicom_assets.errors import BadInput
-from dicom_assets.pacs.answers import digits, number, text, texts
-from dicom_assets.pacs.query import StudyMatch, StudyQuery, answers_query, checked, checked_uid, study_identifier
+from dicom_assets.pacs.answers import codes, digits, number, text, texts
+from dicom_assets.pacs.query import (
+    StudyMatch,
+    StudyQuery,
+    answers_query,
+    checked,
+    checked_uid,
+    keys_not_returned,
+    study_identifier,
+    study_match,
+)
 
 
 @pytest.mark.parametrize("name", ["patient_id", "accession_number", "study_instance_uid"])
@@ -30,7 +39,31 @@ def test_a_study_uid_that_could_match_several_studies_is_refused(uid: str) -> No
         checked_uid(uid)
 
 
-@pytest.mark.parametrize("date", ["2024", "2024-01-01", "20240101-", "２０２４０１０１", "today"])
+@pytest.mark.parametrize(
+    ("value", "keyword"),
+    [
+        (b"", "PatientID"),
+        (b"", "StudyDate"),
+        (b"2024", "StudyDate"),
+        (b"", "ModalitiesInStudy"),
+    ],
+)
+def test_what_an_answer_lacks_is_not_compared_but_an_empty_identifier_is_a_value(value: bytes, keyword: str) -> None:
+    query = StudyQuery(patient_id="1", date_from="20240101", modalities=("CT",))
+    elements = {
+        "PatientID": (0x0010, 0x0020, b"1 "),
+        "StudyDate": (0x0008, 0x0020, b"20240101"),
+        "ModalitiesInStudy": (0x0008, 0x0061, b"CT"),
+    }
+    of = {name: (*element[:2], value) if name == keyword else element for name, element in elements.items()}
+    whole = answer(*(of[name] for name in ("StudyDate", "ModalitiesInStudy", "PatientID")))
+    lacking = keys_not_returned(whole, study_match(whole, ""), query)
+    assert lacking == ((keyword,) if value or keyword == "ModalitiesInStudy" else ())
+    without = answer(*(elements[name] for name in ("StudyDate", "ModalitiesInStudy", "PatientID") if name != keyword))
+    assert keys_not_returned(without, study_match(without, ""), query) == (keyword,)
+
+
+@pytest.mark.parametrize("date", ["20240230", "2024", "2024-01-01", "20240101-", "２０２４０１０１", "today"])
 def test_a_date_that_is_not_yyyymmdd_is_refused(date: str) -> None:
     with pytest.raises(BadInput, match="QUERY_DATE"):
         checked(StudyQuery(date_from=date))
@@ -65,14 +98,18 @@ def match(**changes: object) -> StudyMatch:
         (StudyQuery(), match(), True),
         (StudyQuery(patient_id="007"), match(patient_id="007"), True),
         (StudyQuery(patient_id="007"), match(patient_id="7"), False),
-        (StudyQuery(patient_id="abc"), match(patient_id="ABC"), False),
+        (StudyQuery(patient_id="abc"), match(patient_id="ABC"), True),  # some archives match and answer so
+        (StudyQuery(patient_id="abc"), match(patient_id="abd"), False),
+        (StudyQuery(accession_number="A1"), match(accession_number="a1"), True),
+        (StudyQuery(accession_number="01"), match(accession_number="1"), False),
         (StudyQuery(patient_id="007"), match(), False),
         (StudyQuery(date_from="20240102"), match(study_date="20240101"), False),
         (StudyQuery(date_to="20240101"), match(study_date="20240101"), True),
         (StudyQuery(date_to="20240101"), match(), False),
         (StudyQuery(modalities=("CT", "MR")), match(modalities=("MR", "SR")), True),
         (StudyQuery(modalities=("CT",)), match(modalities=("MR",)), False),
-        (StudyQuery(modalities=("CT",)), match(), True),
+        (StudyQuery(modalities=("ct",)), match(modalities=("CT",)), True),
+        (StudyQuery(modalities=("CT",)), match(), False),
     ],
 )
 def test_an_answer_counts_only_if_it_answers_the_query(query: StudyQuery, found: StudyMatch, counts: bool) -> None:
@@ -123,6 +160,27 @@ def test_a_bad_character_set_never_raises(charset: bytes, encoded: bytes) -> Non
 @pytest.mark.parametrize(("value", "count"), [(b"12 ", 12), (b"0", 0), (b"", None), (b"-1", None), (b"many", None)])
 def test_counts_that_are_no_numbers_are_unknown(value: bytes, count: int | None) -> None:
     assert number(answer((0x0020, 0x1208, value)), "NumberOfStudyRelatedInstances") == count
+
+
+@pytest.mark.parametrize(
+    ("site", "encoded", "name"),
+    [
+        ("ISO_IR 144", "Люкceмбypг".encode("iso8859-5"), "Люкceмбypг"),
+        ("ISO_IR 192", "Müller".encode(), "Müller"),
+        ("\\ISO 2022 IR 87", b"\x1b$B;3ED\x1b(B", "山田"),
+        ("nonsense", "Müller".encode("latin-1"), "Müller"),
+    ],
+)
+@pytest.mark.parametrize("declared", [[], [(0x0008, 0x0005, b"")]])
+def test_an_undeclared_character_set_is_the_sites(declared: list, site: str, encoded: bytes, name: str) -> None:
+    assert text(answer(*declared, (0x0010, 0x0010, encoded)), "PatientName", site) == name
+    declaring = answer((0x0008, 0x0005, b"ISO_IR 100"), (0x0010, 0x0010, "Jörg".encode("latin-1")))
+    assert text(declaring, "PatientName", site) == "Jörg"
+
+
+@pytest.mark.parametrize("value", [b"CT\\SR ", b"CT/SR", b"ct, sr\0"])
+def test_modalities_are_read_however_they_are_joined(value: bytes) -> None:
+    assert codes(answer((0x0008, 0x0061, value)), "ModalitiesInStudy") == ("CT", "SR")
 
 
 def test_values_come_one_by_one_without_empty_ones() -> None:

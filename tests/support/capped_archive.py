@@ -9,7 +9,7 @@ import struct
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from io import BytesIO
@@ -21,6 +21,8 @@ from pydicom.filereader import read_dataset
 from dicom_assets.pacs.archive import Archive
 from tests.pacs.conftest import PATIENT
 
+#: Keys that are matched
+_MATCHED = ("PatientID", "AccessionNumber", "StudyDate", "StudyTime", "ModalitiesInStudy")
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 IMPLICIT = b"1.2.840.10008.1.2"
 _PDU = struct.Struct(">BxI")
@@ -46,23 +48,27 @@ class Study:
 class Manner:
     """How it answers. cap: answers at most; 0: any number. said: status after which it stops at the cap, None: success.
     order: in which it finds studies, `date` (those without one last), `latest` or `shuffled`. ignores: keys that it
-    does not match by. wildcards: it knows the asterisk. lists: it takes more than the first of a list of UIDs.
+    does not match by. omits: those that it does not return. wildcards: it knows the asterisk. lists: it takes more than
+    the first of a list of UIDs. dies_after: queries after which it is gone; 0: never.
     """
 
     cap: int = 0
     said: int | None = None
     order: str = "date"
     ignores: frozenset[str] = frozenset()
+    omits: frozenset[str] = frozenset()
     wildcards: bool = True
     lists: bool = True
+    dies_after: int = 0
 
 
 class CappedArchive:
-    """asked: the identifiers of all queries so far, keyword -> value."""
+    """asked: the identifiers of all queries so far, keyword -> value. associations: accepted so far."""
 
     def __init__(self, studies: Iterable[Study], manner: Manner) -> None:
         self.manner = manner
         self.asked: list[dict[str, str]] = []
+        self.associations = 0
         self._studies = sorted(studies, key=lambda study: (study.StudyDate or "~", study.StudyTime or "~"))
         self._dates = [study.StudyDate or "~" for study in self._studies]
         self._by_uid = {study.StudyInstanceUID: study for study in self._studies}
@@ -76,8 +82,9 @@ class CappedArchive:
         uids = keys.get("StudyInstanceUID")
         uids = list(uids) if uids is not None and not isinstance(uids, str) else [uids] if uids else []
         self.asked.append(asked)
-        for keyword in self.manner.ignores:
-            asked[keyword] = ""
+        if self.manner.dies_after and len(self.asked) > self.manner.dies_after:
+            raise ConnectionError
+        asked = dict.fromkeys(_MATCHED, "") | asked | dict.fromkeys(self.manner.ignores, "")
         found = [study for study in self._candidates(asked, uids) if self._fits(study, asked)]
         if self.manner.order == "latest":
             found.reverse()
@@ -100,7 +107,7 @@ class CappedArchive:
         return self._studies[bisect_left(self._dates, first) : bisect_right(self._dates, last)]
 
     def _fits(self, study: Study, asked: dict[str, str]) -> bool:
-        patient, times, modality = asked["PatientID"], asked.get("StudyTime", ""), asked["ModalitiesInStudy"]
+        patient, times, modality = asked["PatientID"], asked["StudyTime"], asked["ModalitiesInStudy"]
         if "*" in patient and not (self.manner.wildcards and fnmatchcase(study.PatientID or "", patient)):
             return False
         if modality and modality not in (study.ModalitiesInStudy or "").split("\\"):
@@ -150,6 +157,7 @@ def _associate(peer: socket.socket, capped: CappedArchive) -> None:
         kind, length = _PDU.unpack(_read(stream, _PDU.size))
         body = _read(stream, length)
         if kind == 1:
+            capped.associations += 1
             peer.sendall(_pdu(2, _acceptance(body)))
         elif kind == 5:
             peer.sendall(_pdu(6, bytes(4)))
@@ -174,6 +182,7 @@ def _answer(peer: socket.socket, capped: CappedArchive, context: int, command: D
     studies, status = capped.answers(keys)
     pending = _response(command, 0xFF00)
     wanted = [element.keyword for element in keys if element.keyword in Study.__dataclass_fields__]
+    wanted = [keyword for keyword in wanted if keyword not in capped.manner.omits]
     messages = bytearray()
     for study in studies:
         messages += _data(context, 3, pending) + _data(context, 2, _encoded(study, wanted))
@@ -186,7 +195,9 @@ def _answer(peer: socket.socket, capped: CappedArchive, context: int, command: D
 def _encoded(study: Study, wanted: list[str]) -> bytes:
     """In the order of the identifier, which is that of the tags."""
     return b"".join(
-        _element(tag_for_keyword(keyword), value.encode() + (b"\0" if keyword.endswith("UID") else b" ") * (len(value) % 2))
+        _element(
+            tag_for_keyword(keyword), value.encode() + (b"\0" if keyword.endswith("UID") else b" ") * (len(value) % 2)
+        )
         for keyword in wanted
         if (value := getattr(study, keyword)) is not None
     )

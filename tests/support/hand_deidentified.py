@@ -14,7 +14,7 @@ from pydicom.sequence import Sequence
 
 from dicom_assets.storage.manifests import RawInstance, StagedInstance, manifest_of
 from dicom_assets.storage.tables import write_rows
-from dicom_assets.workflow.validate import ValidationTask
+from dicom_assets.workflow.validate_part import ValidationTask
 
 OLD_ROOT, NEW_ROOT = "1.2.276.0.99999.7", "2.25.4711"
 PATIENT_ID, PSEUDONYM = "0012345", "P-7Q2M4K9XWZ"

@@ -30,7 +30,7 @@ def verdicts(tmp_path_factory):
     leak = hand_made_study(
         folder, leaking, lambda ds: setattr(ds, "ImageComments", f"of {PATIENT_ID}"), study_key="S-LEAK"
     )
-    return [validate_study(study.task) for study in (good, leak)]
+    return [run_steps(validate_study(study.task)) for study in (good, leak)]
 
 
 def report_of(verdicts, rows=(GOOD, GONE, LEAK), **changes):

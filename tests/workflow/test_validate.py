@@ -15,7 +15,7 @@ LAST = f"{NEW_ROOT}.1.3.2"
 
 def findings_of(folder, *changes, originals=None, **options):
     originals = originals or [planted(1), planted(2)]
-    verdict = validate_study(hand_made_study(folder, originals, *changes, **options).task)
+    verdict = run_steps(validate_study(hand_made_study(folder, originals, *changes, **options).task))
     assert {finding.check for finding in verdict.findings} <= CHECKS.keys()
     assert {finding.reason for finding in (*verdict.findings, *verdict.notes)} <= REASONS.keys()
     return verdict
@@ -149,7 +149,7 @@ def test_private_elements_may_stay_where_the_profile_keeps_them(tmp_path):
 
 def test_two_outputs_of_one_uid_are_caught(tmp_path):
     study = hand_made_study(tmp_path, [planted(1), planted(1)])
-    assert "UID_NOT_UNIQUE" in {finding.reason for finding in validate_study(study.task).findings}
+    assert "UID_NOT_UNIQUE" in {finding.reason for finding in run_steps(validate_study(study.task)).findings}
 
 
 def test_a_cut_file_is_caught(tmp_path):
@@ -161,14 +161,14 @@ def test_a_file_that_changed_since_is_caught(tmp_path):
     study = hand_made_study(tmp_path, [planted(1)])
     (file,) = study.staging.glob("*.dcm")
     file.write_bytes(file.read_bytes() + b"\0\0")
-    assert "FILE_NOT_AS_RECORDED" in {finding.reason for finding in validate_study(study.task).findings}
+    assert "FILE_NOT_AS_RECORDED" in {finding.reason for finding in run_steps(validate_study(study.task)).findings}
 
 
 @pytest.mark.parametrize("name", ["1.dcm", "2.dcm"])
 def test_an_output_without_its_original_proves_nothing(tmp_path, name):
     study = hand_made_study(tmp_path, [planted(1), planted(2)])
     (study.raw / name).unlink()
-    assert {finding.reason for finding in validate_study(study.task).findings} == {"ORIGINAL_UNREADABLE"}
+    assert {finding.reason for finding in run_steps(validate_study(study.task)).findings} == {"ORIGINAL_UNREADABLE"}
 
 
 SYNTAXES = {
@@ -232,7 +232,7 @@ def studies(folder, *changes):
     second = planted(1, study=2)
     second.ReferencedImageSequence[0].ReferencedSOPInstanceUID = f"{OLD_ROOT}.1.3.1"
     return [
-        validate_study(study.task) for study in (first, hand_made_study(folder, [second], *changes, study_key="S-2"))
+        run_steps(validate_study(study.task)) for study in (first, hand_made_study(folder, [second], *changes, study_key="S-2"))
     ]
 
 
@@ -269,7 +269,7 @@ def test_a_reference_that_is_gone_is_no_failure(tmp_path):
 def test_two_patients_with_one_pseudonym_are_caught(tmp_path):
     first = hand_made_study(tmp_path, [planted(1)], study_key="S-1")
     second = hand_made_study(tmp_path, [planted(1, patient_id="0099887", study=2)], study_key="S-2")
-    findings = compare_studies([validate_study(first.task), validate_study(second.task)])
+    findings = compare_studies([run_steps(validate_study(first.task)), run_steps(validate_study(second.task))])
     assert {finding.reason for finding in findings} == {"PSEUDONYM_NOT_UNIQUE"}
 
 
