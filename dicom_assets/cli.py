@@ -45,8 +45,8 @@ def _demo(commands: Commands) -> None:
 
 
 def _echo(commands: Commands) -> None:
-    echo = commands.add_parser("echo", help="test the connection to the archive (C-ECHO)")
-    echo.set_defaults(run="archive.echo")
+    echo = commands.add_parser("echo", help="test the connection to the archives (C-ECHO; QIDO-RS where there is DICOMweb)")
+    echo.set_defaults(run="echo.echo")
 
 
 def _find(commands: Commands) -> None:

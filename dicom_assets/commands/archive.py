@@ -1,4 +1,4 @@
-"""Commands that ask the archive: echo, find, plan."""
+"""Commands that ask the archives what they hold: find, plan."""
 
 import argparse
 import json
@@ -12,18 +12,10 @@ from ..batches.cohort import Note, parse_date, read_cohort
 from ..batches.planning import Plan, plan_cohort, plan_window, write_batches
 from ..errors import REASONS, BadInput
 from ..pacs.archive import Archive
-from ..pacs.echo import echo as c_echo
 from ..pacs.find import StudyMatch, StudyQuery, in_order, open_finder
 from ..settings import Settings
-from ..workflow.job import archive_of, archives_of, coded_file_errors, zones_of
+from ..workflow.job import archives_of, coded_file_errors, zones_of
 from .output import say
-
-
-def echo(_options: argparse.Namespace) -> int:
-    archive = archive_of(Settings.from_env())
-    c_echo(archive)
-    print("The archive answers: network, AE titles and C-ECHO are right.")
-    return 0
 
 
 def find(options: argparse.Namespace) -> int:

@@ -8,16 +8,17 @@ from functools import partial
 from ..errors import REASONS
 from ..pacs.send import PAUSES
 from ..settings import Settings
+from ..workflow.archives import destination_from
 from ..workflow.deliver import DeliveryReport, deliver
-from ..workflow.destination import destination_of
-from ..workflow.job import archive_of, zones_of
+from ..workflow.job import archive_of, coded_file_errors, zones_of
 from .output import say, terminal_progress
 
 
 def send(options: argparse.Namespace) -> int:
     """0 where all of it is there, 1 where it ended early, 3 where some of it was refused."""
     settings = Settings.from_env()
-    destination = destination_of(options.to, archive_of(settings))
+    with coded_file_errors():
+        destination = destination_from(settings.delivery, options.to, archive_of(settings))
     progress = partial(terminal_progress, unit="instance")
     report = deliver(zones_of(settings), destination, options.batch, progress, PAUSES)
     if options.json:

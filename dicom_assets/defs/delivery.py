@@ -3,9 +3,9 @@
 import dagster as dg
 
 from ..errors import BadInput, Refused
+from ..workflow.archives import destination_from
 from ..workflow.deliver import deliver
-from ..workflow.destination import destination_of
-from ..workflow.job import Progress, archive_of, zones_of
+from ..workflow.job import Progress, archive_of, coded_file_errors, zones_of
 from .failures import ARCHIVE_DOWN, coded_failures
 from .resources import PacsResource, StorageResource, settings_from
 
@@ -26,9 +26,10 @@ def send_released(
 ) -> None:
     with coded_failures(context):
         settings = settings_from(storage, pacs)
-        if not settings.delivery_to:
+        if not settings.delivery.to:
             raise BadInput("DELIVERY_NOT_CONFIGURED")
-        destination = destination_of(settings.delivery_to, archive_of(settings))
+        with coded_file_errors():
+            destination = destination_from(settings.delivery, settings.delivery.to, archive_of(settings))
         report = deliver(zones_of(settings), destination, config.batch, progress)
         context.log.info(
             f"{report.released} released: {report.already_there} already there, {report.sent} sent, "

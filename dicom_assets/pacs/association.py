@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from ..errors import DicomAssetsError, RetryLater
 from .commands import C_STORE_RQ, Command, cancel, decode, encode, request
-from .wire import ABORT, P_DATA, RELEASE_RP, RELEASE_RQ, Connection
+from .wire import ABORT, MAXIMUM_PDU_LENGTH, P_DATA, RELEASE_RP, RELEASE_RQ, Connection
 
 LARGEST_NEGOTIATION = 1 << 20  #: bytes of an A-ASSOCIATE PDU
 _LARGEST_COMMAND = 1 << 16
@@ -26,10 +26,11 @@ class Context:
 
 
 class Association:
-    """An established association, used by one thread. maximum: bytes of a PDU that the peer takes."""
+    """An established association, used by one thread. maximum: bytes of a PDU that the peer takes; 0: no limit."""
 
     def __init__(self, connection: Connection, contexts: Mapping[int, Context], maximum: int) -> None:
-        self.connection, self.contexts, self.maximum = connection, contexts, maximum
+        self.connection, self.contexts = connection, contexts
+        self.maximum = min(maximum or MAXIMUM_PDU_LENGTH, MAXIMUM_PDU_LENGTH)
         self.patience = connection.patience
         self._left = 0  #: bytes of the current P-DATA PDU
         self._current = 0  #: context of the message that is being read
@@ -87,10 +88,12 @@ class Association:
         Raises RetryLater: PACS_ABORTED where the peer ended the association, PACS_STALLED, PACS_UNREADABLE_ANSWER.
         """
         pieces: list[bytes] = []
+        size = 0
         while True:
             length, context_id, control = self._next_fragment()
             context = self.contexts.get(context_id)
-            if context is None or not control & 1 or sum(map(len, pieces)) + length > _LARGEST_COMMAND:
+            size += length + 1  # empty fragments count, too
+            if context is None or not control & 1 or size > _LARGEST_COMMAND:
                 raise self._violated()
             pieces.append(self.connection.read(length))
             if control & 2:
@@ -120,6 +123,7 @@ class Association:
                 raise self._violated()
             for piece in self.connection.pieces(length):
                 write(piece)
+                self.patience.moved(len(piece))
             if control & 2:
                 return
 

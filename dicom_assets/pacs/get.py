@@ -72,7 +72,7 @@ def _get_more(
 
 def _get(archive: Archive, sop_classes: Sequence[str], targets: list[Dataset], intake: Intake) -> Outcome:
     patience = Patience(archive.timeouts)
-    intake.on_wait = patience.moved
+    intake.on_wait = patience.progressed
     proposals = [(GET_MODEL, UNCOMPRESSED), *storage_contexts(sop_classes)]
     try:
         with open_association(archive, proposals, sop_classes, patience) as association:

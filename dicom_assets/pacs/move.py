@@ -19,7 +19,7 @@ _STRAGGLER_SECONDS = 5.0
 def move_instances(archive: Archive, targets: list[Dataset], intake: Intake, sop_classes: Iterable[str]) -> Outcome:
     """sop_classes: those that are awaited, as far as they are known. Raises as open_association and open_receiver."""
     patience = Patience(archive.timeouts)
-    intake.on_wait = patience.moved
+    intake.on_wait = patience.progressed
 
     def stop_waiting() -> None:
         patience.stop = True

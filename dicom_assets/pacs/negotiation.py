@@ -1,24 +1,27 @@
-"""A-ASSOCIATE PDUs (PS3.8 9.3.2 to 9.3.4) in pynetdicom's terms, from the requestor's side and from the acceptor's."""
+"""A-ASSOCIATE PDUs (PS3.8 9.3.2 to 9.3.4, PS3.7 D.3.3), from the requestor's side and from the acceptor's.
 
-from collections.abc import Iterable, Sequence
+Peers leave out what the standard demands and add items that nobody knows; only what is needed here is read.
+"""
 
-from pynetdicom import build_context
-from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
-from pynetdicom.pdu_primitives import (
-    A_ASSOCIATE,
-    ImplementationClassUIDNotification,
-    MaximumLengthNotification,
-    SCP_SCU_RoleSelectionNegotiation,
-)
-from pynetdicom.presentation import PresentationContext, negotiate_as_requestor
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..errors import BadInput, DicomAssetsError, RetryLater
 from .archive import Archive
+from .association import Context
 from .wire import MAXIMUM_PDU_LENGTH
 
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
-_HEADER = 6  #: bytes of a PDU before its body
+_VERSION = struct.pack(">HH", 1, 0)
+_TITLES = slice(4, 36)  #: called and calling AE title
+_FIXED = 68  #: bytes before the items
+
+# PS3.8 9.3.2 and 9.3.3, PS3.7 D.3.3: types of items
+_APPLICATION, _PROPOSED, _ANSWERED, _ABSTRACT, _TRANSFER, _USER_INFORMATION = 0x10, 0x20, 0x21, 0x30, 0x40, 0x50
+_MAXIMUM_LENGTH, _IMPLEMENTATION, _ROLES = 0x51, 0x52, 0x54
+_ITEM = struct.Struct(">BxH")
 
 # PS3.8 table 9-21: source 1 is the service user, 3 the presentation-related service provider.
 _SERVICE_USER, _TRANSIENT = 1, 2
@@ -27,59 +30,84 @@ _CALLING_AE_TITLE, _CALLED_AE_TITLE = 3, 7
 # PS3.8 table 9-18
 _ACCEPTED, _ABSTRACT_SYNTAX_NOT_SUPPORTED, _TRANSFER_SYNTAXES_NOT_SUPPORTED = 0, 3, 4
 
+#: (as SCU, as SCP): the roles that the requestor plays
+Roles = tuple[bool, bool]
 
-def _contexts(proposals: Sequence[tuple[str, Sequence[str]]]) -> list[PresentationContext]:
-    contexts = [build_context(abstract_syntax, list(syntaxes)) for abstract_syntax, syntaxes in proposals]
-    for index, context in enumerate(contexts):
-        context.context_id = 2 * index + 1  # odd numbers, PS3.8 9.3.2.2
-    return contexts
+
+@dataclass(frozen=True)
+class _Item:
+    """A presentation context. result: of an answer. abstract_syntax: of a proposal."""
+
+    context_id: int
+    result: int
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Negotiation:
+    """What an A-ASSOCIATE-RQ or -AC says. maximum: bytes of a PDU that the peer takes; 0: no limit."""
+
+    titles: bytes
+    contexts: tuple[_Item, ...]
+    maximum: int
+    roles: Mapping[str, Roles]
+
+
+def parse(body: bytes) -> Negotiation:
+    """Of an A-ASSOCIATE-RQ or -AC. Raises BadInput("PACS_NOT_DICOM")."""
+    if len(body) < _FIXED:
+        raise BadInput("PACS_NOT_DICOM")
+    contexts, maximum, roles = [], 0, {}
+    for kind, value in _items(body[_FIXED:]):
+        if kind in (_PROPOSED, _ANSWERED) and len(value) >= 4:
+            inner = list(_items(value[4:]))
+            abstract = [_text(uid) for kind_, uid in inner if kind_ == _ABSTRACT]
+            transfer = tuple(_text(uid) for kind_, uid in inner if kind_ == _TRANSFER)
+            contexts.append(_Item(value[0], value[2], abstract[0] if abstract else "", transfer))
+        elif kind == _USER_INFORMATION:
+            for kind_, said in _items(value):
+                if kind_ == _MAXIMUM_LENGTH:
+                    maximum = int.from_bytes(said[:4], "big")
+                elif kind_ == _ROLES:
+                    end = 2 + int.from_bytes(said[:2], "big")
+                    roles[_text(said[2:end])] = said[end : end + 1] == b"\1", said[end + 1 : end + 2] == b"\1"
+    return Negotiation(body[_TITLES], tuple(contexts), maximum, roles)
 
 
 def association_request(
     archive: Archive, proposals: Sequence[tuple[str, Sequence[str]]], roles: Iterable[str]
 ) -> bytes:
-    """Body of an A-ASSOCIATE-RQ."""
-    primitive = A_ASSOCIATE()
-    primitive.application_context_name = _APPLICATION_CONTEXT
-    primitive.calling_ae_title, primitive.called_ae_title = archive.calling_ae_title, archive.called_ae_title
-    primitive.presentation_context_definition_list = _contexts(proposals)
-    selections = []
-    for sop_class_uid in sorted(roles):
-        selection = SCP_SCU_RoleSelectionNegotiation()
-        selection.sop_class_uid, selection.scu_role, selection.scp_role = sop_class_uid, False, True
-        selections.append(selection)
-    primitive.user_information = [*_own_information(), *selections]
-    pdu = A_ASSOCIATE_RQ()
-    pdu.from_primitive(primitive)
-    return pdu.encode()[_HEADER:]
-
-
-def parse_answer(body: bytes) -> A_ASSOCIATE:
-    """Of the body of an A-ASSOCIATE-AC. Raises whatever pynetdicom raises over what it cannot read."""
-    return _parsed(A_ASSOCIATE_AC(), 2, body)
+    """Body of an A-ASSOCIATE-RQ. proposals: abstract syntax, transfer syntaxes. roles: where we want to be SCP."""
+    titles = [
+        title.encode("ascii", "replace")[:16].ljust(16) for title in (archive.called_ae_title, archive.calling_ae_title)
+    ]
+    contexts = [
+        _item(
+            _PROPOSED,
+            bytes((context_id, 0, 0, 0)),
+            _item(_ABSTRACT, abstract_syntax.encode()),
+            *(_item(_TRANSFER, syntax.encode()) for syntax in syntaxes),
+        )
+        for context_id, (abstract_syntax, syntaxes) in _numbered(proposals).items()
+    ]
+    return _body(b"".join(titles), contexts, dict.fromkeys(sorted(roles), (False, True)))
 
 
 def answered_contexts(
-    answer: A_ASSOCIATE, proposals: Sequence[tuple[str, Sequence[str]]], roles: frozenset[str]
-) -> list[PresentationContext]:
-    """The accepted contexts, with the roles that we play."""
-    offered = dict.fromkeys(roles, (False, True))
-    given = {
-        item.sop_class_uid: (item.scu_role, item.scp_role)
-        for item in answer.user_information
-        if isinstance(item, SCP_SCU_RoleSelectionNegotiation)
-    }
-    own = _contexts(proposals)
-    for context in own:
-        if context.abstract_syntax in offered:
-            context.scu_role, context.scp_role = offered[context.abstract_syntax]
-    results = negotiate_as_requestor(own, answer.presentation_context_definition_results_list, given)
-    proposed = {context.context_id: set(context.transfer_syntax) for context in own}
-    return [
-        context
-        for context in results
-        if context.result == _ACCEPTED and context.transfer_syntax[0] in proposed[context.context_id]
-    ]
+    answer: Negotiation, proposals: Sequence[tuple[str, Sequence[str]]], roles: frozenset[str]
+) -> dict[int, Context]:
+    """The accepted contexts, with the roles that we play; none with a syntax that was not proposed."""
+    proposed, contexts = _numbered(proposals), {}
+    for item in answer.contexts:
+        uid, syntaxes = proposed.get(item.context_id, ("", ()))
+        contexts.pop(item.context_id, None)
+        if item.result == _ACCEPTED and item.transfer_syntaxes and item.transfer_syntaxes[0] in syntaxes:
+            # Where the answer says nothing of a role that was proposed, it is refused (PS3.7 D.3.3.4).
+            is_role = uid in roles and uid in answer.roles
+            as_scu, as_scp = not is_role, is_role and answer.roles[uid][1]
+            contexts[item.context_id] = Context(item.context_id, uid, item.transfer_syntaxes[0], as_scu, as_scp)
+    return contexts
 
 
 def why_rejected(body: bytes) -> DicomAssetsError:
@@ -96,48 +124,66 @@ def why_rejected(body: bytes) -> DicomAssetsError:
     return BadInput("PACS_REJECTED")
 
 
-def parse_request(body: bytes) -> A_ASSOCIATE:
-    """Of the body of an A-ASSOCIATE-RQ. Raises whatever pynetdicom raises over what it cannot read."""
-    return _parsed(A_ASSOCIATE_RQ(), 1, body)
-
-
-def accept(requested: A_ASSOCIATE, sop_classes: frozenset[str], syntaxes: Sequence[str]) -> tuple[bytes, list]:
-    """Body of the A-ASSOCIATE-AC, and the accepted contexts, each with one transfer syntax.
+def accept(
+    requested: Negotiation, sop_classes: frozenset[str], syntaxes: Sequence[str]
+) -> tuple[bytes, dict[int, Context]]:
+    """Body of the A-ASSOCIATE-AC, and the accepted contexts. Raises BadInput("PACS_NOT_DICOM") where none is proposed.
 
     The first usable syntax of each context is taken: an archive puts first what it holds, and our own preference might
-    make it transcode.
+    make it transcode. Whatever roles the peer wants to play, it may.
     """
-    results = []
-    for proposed in requested.presentation_context_definition_list:
-        usable = [syntax for syntax in proposed.transfer_syntax if syntax in syntaxes]
-        context = build_context(proposed.abstract_syntax, usable[:1] or proposed.transfer_syntax[:1])
-        context.context_id = proposed.context_id
+    if not requested.contexts:
+        raise BadInput("PACS_NOT_DICOM")
+    items, contexts = [], {}
+    for proposed in requested.contexts:
+        usable = [syntax for syntax in proposed.transfer_syntaxes if syntax in syntaxes]
         if proposed.abstract_syntax not in sop_classes:
-            context.result = _ABSTRACT_SYNTAX_NOT_SUPPORTED
+            result = _ABSTRACT_SYNTAX_NOT_SUPPORTED
         else:
-            context.result = _ACCEPTED if usable else _TRANSFER_SYNTAXES_NOT_SUPPORTED
-        results.append(context)
-    primitive = A_ASSOCIATE()
-    primitive.application_context_name = _APPLICATION_CONTEXT
-    primitive.calling_ae_title, primitive.called_ae_title = requested.calling_ae_title, requested.called_ae_title
-    primitive.result, primitive.result_source = 0, 1
-    primitive.presentation_context_definition_results_list = results
-    # Whatever roles the peer wants to play, it may.
-    roles = [item for item in requested.user_information if isinstance(item, SCP_SCU_RoleSelectionNegotiation)]
-    primitive.user_information = [*_own_information(), *roles]
-    pdu = A_ASSOCIATE_AC()
-    pdu.from_primitive(primitive)
-    return pdu.encode()[_HEADER:], [context for context in results if context.result == _ACCEPTED]
+            result = _ACCEPTED if usable else _TRANSFER_SYNTAXES_NOT_SUPPORTED
+        syntax = (*usable, *proposed.transfer_syntaxes, "")[0]
+        if result == _ACCEPTED:
+            contexts[proposed.context_id] = Context(proposed.context_id, proposed.abstract_syntax, syntax)
+        transfer = _item(_TRANSFER, syntax.encode("ascii", "replace"))
+        items.append(_item(_ANSWERED, bytes((proposed.context_id, 0, result, 0)), transfer))
+    return _body(requested.titles, items, requested.roles), contexts
 
 
-def _own_information() -> list:
-    length = MaximumLengthNotification()
-    length.maximum_length_received = MAXIMUM_PDU_LENGTH
-    implementation = ImplementationClassUIDNotification()
-    implementation.implementation_class_uid = _IMPLEMENTATION_CLASS_UID
-    return [length, implementation]
+def _numbered(proposals: Sequence[tuple[str, Sequence[str]]]) -> dict[int, tuple[str, Sequence[str]]]:
+    """By context ID: odd numbers, PS3.8 9.3.2.2."""
+    return {2 * index + 1: proposal for index, proposal in enumerate(proposals)}
 
 
-def _parsed(pdu: A_ASSOCIATE_AC | A_ASSOCIATE_RQ, kind: int, body: bytes) -> A_ASSOCIATE:
-    pdu.decode(bytes((kind, 0)) + len(body).to_bytes(4, "big") + body)
-    return pdu.to_primitive()
+def _body(titles: bytes, contexts: Iterable[bytes], roles: Mapping[str, Roles]) -> bytes:
+    user_information = [
+        _item(_MAXIMUM_LENGTH, MAXIMUM_PDU_LENGTH.to_bytes(4, "big")),
+        _item(_IMPLEMENTATION, _IMPLEMENTATION_CLASS_UID.encode()),
+        *(
+            _item(_ROLES, len(uid).to_bytes(2, "big"), uid.encode("ascii", "replace"), bytes(role))
+            for uid, role in roles.items()
+        ),
+    ]
+    application = _item(_APPLICATION, _APPLICATION_CONTEXT.encode())
+    fixed = (_VERSION + titles).ljust(_FIXED, b"\0")
+    return fixed + application + b"".join(contexts) + _item(_USER_INFORMATION, *user_information)
+
+
+def _item(kind: int, *parts: bytes) -> bytes:
+    value = b"".join(parts)
+    return _ITEM.pack(kind, len(value)) + value
+
+
+def _items(encoded: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and value of each item; a few bytes after the last are skipped."""
+    at = 0
+    while at + _ITEM.size <= len(encoded):
+        kind, length = _ITEM.unpack_from(encoded, at)
+        at += _ITEM.size
+        if at + length > len(encoded):
+            raise BadInput("PACS_NOT_DICOM")
+        yield kind, encoded[at : at + length]
+        at += length
+
+
+def _text(value: bytes) -> str:
+    return value.decode("ascii", "replace").strip(" \0")

@@ -42,7 +42,7 @@ class Patience:
             yield
 
     def moved(self, count: int = 0) -> None:
-        """Bytes came, on whatever connection."""
+        """Bytes came, on whatever connection; so many of them were content, and not the protocol's own."""
         self.moved_at = time.monotonic()
         self._first = self._then
         self._bytes += count
@@ -51,7 +51,7 @@ class Patience:
 
     def progressed(self) -> None:
         """Something new came: an answer, an instance, a good part of one, a count."""
-        self._progressed_at = time.monotonic()
+        self.moved_at = self._progressed_at = time.monotonic()
         self._bytes = 0
 
     def left(self) -> float:

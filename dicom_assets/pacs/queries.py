@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from pydicom.dataset import Dataset
 
@@ -115,12 +115,13 @@ class _Queries:
                 yield read_status("find", response), data
 
     def _cancel(self, association: Association, context: Context) -> None:
-        """The association stays where the archive ends the query, and is dropped where it ignores that."""
-        association.cancel(context, self._message_id)
+        """The association stays where the archive ends the query, and is dropped where it ignores that, or gives up."""
         deadline = time.monotonic() + _CANCEL_SECONDS
-        for meaning, _ in self._responses(association):
-            if not meaning.is_pending:
-                return
-            if time.monotonic() > deadline:
-                break
+        with suppress(RetryLater):
+            association.cancel(context, self._message_id)
+            for meaning, _ in self._responses(association):
+                if not meaning.is_pending:
+                    return
+                if time.monotonic() > deadline:
+                    break
         self._drop()

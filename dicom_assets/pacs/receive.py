@@ -5,18 +5,18 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from ..errors import DicomAssetsError, RetryLater
+from ..errors import BadInput, DicomAssetsError, RetryLater
 from .archive import Archive
 from .association import LARGEST_NEGOTIATION, Association, Context
 from .commands import C_ECHO_RQ, C_STORE_RQ, Command, response
 from .contexts import ALL_SYNTAXES, STORAGE_CLASSES, VERIFICATION
 from .intake import Intake
-from .negotiation import accept, parse_request
+from .negotiation import accept, parse
 from .patience import Patience
 from .tls import server_context
-from .wire import ASSOCIATE_AC, ASSOCIATE_RQ, Connection
+from .wire import ASSOCIATE_AC, ASSOCIATE_RQ, Connection, cut
 
 #: Associations at a time; archives send over a few at most, and one that hangs must not shut out the others.
 _MAXIMUM_ASSOCIATIONS = 25
@@ -76,8 +76,7 @@ class Receiver:
         with self._lock:
             threads = dict(self._connections)
         for thread, sock in threads.items():
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+            cut(sock)
             thread.join()
 
     def _accept(self) -> None:
@@ -98,10 +97,8 @@ class Receiver:
             thread.start()
 
     def _serve(self, plain: socket.socket) -> None:
-        sock = plain
         try:
-            sock = self._secured(plain)
-            connection = Connection(sock, Patience(self._archive.timeouts))
+            connection = Connection(self._secured(plain), Patience(self._archive.timeouts))
             try:
                 association = self._negotiate(connection)
                 while True:
@@ -112,16 +109,17 @@ class Receiver:
             pass  # the association has ended, one way or the other; what came is in the intake
         finally:
             with self._lock:
-                self._connections.pop(threading.current_thread(), None)
+                sock = self._connections.pop(threading.current_thread())
             sock.close()
 
     def _secured(self, plain: socket.socket) -> socket.socket:
         if self._tls is None:
             return plain
         plain.settimeout(self._archive.timeouts.acse)
-        secured: ssl.SSLSocket = self._tls.wrap_socket(plain, server_side=True)
+        secured: ssl.SSLSocket = self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._connections[threading.current_thread()] = secured
+        secured.do_handshake()
         return secured
 
     def _negotiate(self, connection: Connection) -> Association:
@@ -130,22 +128,15 @@ class Receiver:
             if kind != ASSOCIATE_RQ or length > LARGEST_NEGOTIATION:
                 raise RetryLater("PACS_UNREADABLE_ANSWER")
             try:
-                requested = parse_request(connection.read(length))
-                answer, accepted = accept(requested, self._sop_classes, ALL_SYNTAXES)
-                maximum = requested.maximum_length_received
-            except DicomAssetsError:
-                raise
-            except Exception:  # pynetdicom's parser gives up in many ways
+                requested = parse(connection.read(length))
+                answer, contexts = accept(requested, self._sop_classes, ALL_SYNTAXES)
+            except BadInput:
                 connection.abort(source=2)
-                raise RetryLater("PACS_UNREADABLE_ANSWER") from None
+                raise
             connection.send_pdu(ASSOCIATE_AC, answer)
         # Between two instances an archive may fetch from slow storage: as patient as the C-MOVE itself.
         connection.patience = self._patience
-        contexts = {
-            each.context_id: Context(each.context_id, str(each.abstract_syntax), str(each.transfer_syntax[0]))
-            for each in accepted
-        }
-        return Association(connection, contexts, maximum or 1 << 16)
+        return Association(connection, contexts, requested.maximum)
 
 
 @contextmanager

@@ -1,16 +1,15 @@
 """Requesting an association, as a `with` block; and what went wrong where none came about."""
 
 import ssl
-import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..errors import BadInput, DicomAssetsError, RetryLater
 from .archive import Archive
-from .association import LARGEST_NEGOTIATION, Association, Context
+from .association import LARGEST_NEGOTIATION, Association
 from .backoff import with_back_off
 from .connect import connect
-from .negotiation import answered_contexts, association_request, parse_answer, why_rejected
+from .negotiation import answered_contexts, association_request, parse, why_rejected
 from .patience import Patience
 from .tls import client_context, speaks_tls, why_refused
 from .wire import ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, ASSOCIATE_RQ, Connection
@@ -21,7 +20,6 @@ Proposal = tuple[str, Sequence[str]]
 _TLS_RECORD = 0x15  #: an alert: what a TLS server says to plain DICOM
 #: Kinds of PDU that may answer a request for an association
 _ANSWERS = (ASSOCIATE_AC, ASSOCIATE_RJ, ABORT)
-_UNSTATED_MAXIMUM = 1 << 16  #: bytes of a PDU, to a peer that sets no limit
 
 
 @contextmanager
@@ -75,19 +73,11 @@ def _associate(
         raise RetryLater("PACS_ABORTED")
     if kind == ASSOCIATE_RJ:
         raise why_rejected(body)
-    try:
-        answer = parse_answer(body)
-        contexts = {
-            each.context_id: Context(
-                each.context_id, str(each.abstract_syntax), str(each.transfer_syntax[0]), each.as_scu, each.as_scp
-            )
-            for each in answered_contexts(answer, proposals, roles)
-        }
-    except (struct.error, ValueError, TypeError, KeyError, IndexError, AttributeError, NotImplementedError):
-        raise BadInput("PACS_NOT_DICOM") from None  # pynetdicom's parser gives up in many ways
+    answer = parse(body)
+    contexts = answered_contexts(answer, proposals, roles)
     if not contexts:
         raise BadInput("PACS_NO_COMMON_CONTEXT")
-    return Association(connection, contexts, answer.maximum_length_received or _UNSTATED_MAXIMUM)
+    return Association(connection, contexts, answer.maximum)
 
 
 def _why_no_answer(archive: Archive, connection: Connection, error: RetryLater) -> DicomAssetsError:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from ..errors import DicomAssetsError, RetryLater
+from ..errors import RetryLater
 from .patience import Patience
 from .tls import why_refused
 
@@ -77,8 +77,8 @@ class Connection:
         self.send(_PDU.pack(kind, len(body)), body)
 
     def send_fragments(self, context_id: int, maximum: int, is_command: bool, length: int, read: Read) -> None:
-        """One P-DATA PDU a fragment (PS3.8 9.3.5). maximum: bytes of a PDU that the peer takes."""
-        room = max(maximum - _PDV.size, 16)
+        """One P-DATA PDU a fragment, of even length (PS3.8 9.3.5). maximum: bytes of a PDU that the peer takes."""
+        room = max(maximum - _PDV.size & ~1, 2)
         while True:
             piece = read(min(room, length))
             length -= len(piece)
@@ -91,18 +91,14 @@ class Connection:
                 return
 
     def abort(self, source: int = 0, reason: int = 0) -> None:
-        """A-ABORT, and the end of the connection."""
-        with suppress(DicomAssetsError):
-            self.send_pdu(ABORT, bytes((0, 0, source, reason)))
+        """A-ABORT, for which a peer that reads has room at once, and the end of the connection."""
+        with suppress(OSError, ValueError):
+            self._socket.settimeout(_SLICE)
+            self._socket.sendall(_PDU.pack(ABORT, 4) + bytes((0, 0, source, reason)))
         self.close()
 
-    def cut(self) -> None:
-        """End the connection from another thread, whatever it waits for."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-
     def close(self) -> None:
-        self.cut()
+        cut(self._socket)
         with suppress(OSError):
             self._socket.close()
 
@@ -121,7 +117,14 @@ class Connection:
         if not self._stop:
             raise RetryLater("PACS_ABORTED")
         self.received += self._stop
-        self.patience.moved(self._stop)
+        self.patience.moved()
+
+
+def cut(sock: socket.socket) -> None:
+    """End a connection from any thread, whatever it waits for. Past SSLSocket.shutdown(): after that, what is still on
+    its way would be read undeciphered."""
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 @contextmanager

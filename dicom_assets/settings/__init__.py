@@ -12,7 +12,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import BadInput
-from .archives import ARCHIVE_DEFAULTS, ArchiveSettings, read_archives
+from .archives import (
+    ARCHIVE_DEFAULTS,
+    DELIVERY_DEFAULTS,
+    ArchiveSettings,
+    DeliverySettings,
+    read_archives,
+    read_delivery,
+)
 from .hours import Hours, read_hours
 
 #: variable -> default, in the order of .env.example
@@ -27,7 +34,7 @@ DEFAULTS = {
     "DICOM_MAPPING_KEY_FILE": "data/keys/mapping.key",
     "DICOM_ARRIVAL_SETTLE_SECONDS": "120",
     "DICOM_PROFILE": "basic",
-    "DICOM_DELIVERY_TO": "",
+    **DELIVERY_DEFAULTS,
 }
 
 #: Variables that say more of an archive than its name and place
@@ -37,7 +44,7 @@ _OF_AN_ARCHIVE = re.compile(r"DICOM_PACS_([2-9]_.*|HOURS|DICOMWEB_.*|TLS|INSTANC
 @dataclass(frozen=True)
 class Settings:
     """One process's settings. Paths: absolute. archives: in the order in which they are asked; the first is always
-    there, without host and URL where no archive is configured. delivery_to: host:port:AET or a URL; empty: none."""
+    there, without host and URL where no archive is configured."""
 
     archives: tuple[ArchiveSettings, ...]
     hours: Hours
@@ -45,7 +52,7 @@ class Settings:
     released_root: Path
     pseudonym_key_file: Path
     profile: str
-    delivery_to: str
+    delivery: DeliverySettings
 
     @classmethod
     def from_env(cls, overrides: Mapping[str, str] = MappingProxyType({})) -> "Settings":
@@ -67,7 +74,7 @@ class Settings:
             released_root=Path(value["DICOM_RELEASED_ROOT"]).absolute(),
             pseudonym_key_file=Path(value["DICOM_PSEUDONYM_KEY_FILE"]).absolute(),
             profile=value["DICOM_PROFILE"],
-            delivery_to=value["DICOM_DELIVERY_TO"].strip(),
+            delivery=read_delivery(given),
         )
         settings._refuse_overlapping_roots()
         return settings

@@ -40,6 +40,12 @@ ARCHIVE_DEFAULTS = {
     "DICOM_PACS_INSTANCES_PER_SECOND": "0",
 }
 
+DELIVERY_DEFAULTS = {
+    "DICOM_DELIVERY_TO": "",
+    "DICOM_DELIVERY_TLS": "false",
+    "DICOM_DELIVERY_AUTHORIZATION_FILE": "",
+}
+
 #: What one archive's name and place says nothing about another's
 _ITS_OWN = ("HOST", "AE_TITLE", "DICOMWEB_URL", "DICOMWEB_AUTHORIZATION_FILE")
 _FURTHER = range(2, 10)
@@ -90,6 +96,28 @@ def read_archives(given: Mapping[str, str]) -> tuple[ArchiveSettings, ...]:
     """given: variables that are set and not empty. Raises BadInput, with a code for each kind of mistake."""
     numbers = [n for n in _FURTHER if given.get(f"DICOM_PACS_{n}_HOST") or given.get(f"DICOM_PACS_{n}_DICOMWEB_URL")]
     return (_archive(given, 1), *(_archive(given, number) for number in numbers))
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """to: host:port:AET or a URL; empty: none. authorization_file: as an archive's."""
+
+    to: str
+    tls: TlsSettings | None
+    authorization_file: Path | None
+
+
+def read_delivery(given: Mapping[str, str]) -> DeliverySettings:
+    """As read_archives. The certificates are those for the archives."""
+
+    def value(name: str) -> str:
+        return given.get(name) or (ARCHIVE_DEFAULTS | DELIVERY_DEFAULTS)[name]
+
+    return DeliverySettings(
+        to=value("DICOM_DELIVERY_TO").strip(),
+        tls=_tls(value) if _switch(value("DICOM_DELIVERY_TLS")) else None,
+        authorization_file=_path(value("DICOM_DELIVERY_AUTHORIZATION_FILE")),
+    )
 
 
 def _archive(given: Mapping[str, str], number: int) -> ArchiveSettings:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from ..errors import BadInput, Refused
 from ..pacs.archive import Archive, Timeouts, Tls
-from ..settings.archives import ArchiveSettings, TlsSettings
+from ..settings.archives import ArchiveSettings, DeliverySettings, TlsSettings
+from .destination import destination_of
 
 _LONGEST_HEADER = 8192  #: bytes of an Authorization header
 
@@ -34,6 +35,12 @@ def archive_from(settings: ArchiveSettings) -> Archive:
         default_character_set=settings.character_set,
         query_limit=settings.query_limit,
     )
+
+
+def destination_from(settings: DeliverySettings, to: str, ours: Archive) -> Archive:
+    """to: host:port:AET or a URL. ours: as in destination_of. Raises as that and as archive_from."""
+    tls = None if settings.tls is None else _tls(settings.tls)
+    return destination_of(to, ours, tls, _authorization(settings.authorization_file))
 
 
 def _tls(settings: TlsSettings) -> Tls:

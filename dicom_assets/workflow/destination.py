@@ -10,7 +10,7 @@ _DICOM = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9
 _DICOMWEB = re.compile(r"https?://[A-Za-z0-9._\-\[\]:]+(/[!-\"$->@-~]*)?")
 
 
-def destination_of(text: str, ours: Archive, tls: Tls | None = None) -> Archive:
+def destination_of(text: str, ours: Archive, tls: Tls | None = None, authorization: str = "") -> Archive:
     """ours: an archive that lends our calling AE title, receiver port and timeouts, and nothing else: its credentials
     go nowhere else. Raises BadInput("DELIVERY_TO_MALFORMED"), also for a URL with a password."""
     dicom = _DICOM.fullmatch(text.strip())
@@ -29,6 +29,7 @@ def destination_of(text: str, ours: Archive, tls: Tls | None = None) -> Archive:
         timeouts=ours.timeouts,
         name="delivery",
         dicomweb_url=url,
+        dicomweb_authorization=authorization if url else "",
         tls=tls,
     )
 

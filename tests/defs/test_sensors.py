@@ -19,7 +19,7 @@ from dicom_assets.settings import Settings
 from dicom_assets.storage.zones import Zones
 from dicom_assets.workflow.breaker import Breaker, breaker_folder
 from dicom_assets.workflow.job import archives_of
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 DAY = "20261122"
 

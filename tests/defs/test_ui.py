@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 from dicom_assets.defs.instance import open_instance
 from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.studies import small_corpus
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 from tests.support.programs import find_program, needs
 from tests.support.site import REPOSITORY, Site
 from tests.support.waiting import wait_for

@@ -14,7 +14,7 @@ from pydicom.sequence import Sequence
 from dicom_assets.deid.deidentify import Deidentifier
 from dicom_assets.deid.elements import InMemory
 from dicom_assets.deid.profile import load_profile
-from dicom_assets.deid.residual import find_in_text, find_residuals, identifiers_of, pieces_of
+from dicom_assets.deid.residual import Search, find_in_text, find_residuals, identifiers_of, merged, pieces_of
 from dicom_assets.deid.residual_text import dates_in, folded, ordinary_words
 from dicom_assets.errors import Refused
 from tests.deid.instances import KEY, encoded, minimal
@@ -460,3 +460,27 @@ def test_the_check_reports_nothing_that_the_engine_releases(engine):
         out += 1
         reported += [(str(original.PatientName), str(original.OperatorsName), hits)] if hits else []
     assert reported == [] and out > 400
+
+
+def test_what_one_file_told_hides_nothing_in_the_next() -> None:
+    """One search over many files finds in each what a search of its own finds."""
+    kept = frozenset({0x00080020})
+    search = Search(IDENTIFIERS, kept)
+    files = [
+        output(SeriesDescription="Abdomen", StudyDate="20240117"),
+        output(SeriesDescription="Abdomen", ImageComments="asked by Vandermolen"),
+        output(SeriesDescription="asked by Vandermolen", StudyDate="20240117"),
+        output(SeriesDescription="Abdomen", ProtocolName="Abdomen", ContentDate="20240117"),
+        output(SeriesDescription="Abdomen", SoftwareVersions="20240117"),
+        output(SeriesDescription="Abdomen", AcquisitionDate="20240117", ImageComments="20240117"),
+        output(uid.ImplicitVRLittleEndian, SeriesDescription="Abdomen", ImageComments="Vandermolen"),
+    ]
+    found = [search.in_pieces(pieces_of(encoded)) for encoded in (*files, *files)]
+    assert found == [find_residuals(encoded, IDENTIFIERS, kept) for encoded in files] * 2
+    assert [len(hits) for hits in found[: len(files)]] == [0, 1, 1, 1, 0, 2, 1]
+
+
+def test_originals_read_in_parts_tell_what_they_tell_together() -> None:
+    originals = [original(), original(PatientName="Le^An"), original(OperatorsName="Brandtmeier^Ottokar")]
+    together = identifiers_of(originals, ["AB-99881"])
+    assert merged([*(identifiers_of([one]) for one in originals), identifiers_of((), ["AB-99881"])]) == together

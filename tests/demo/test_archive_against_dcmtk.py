@@ -8,7 +8,7 @@ from pydicom import dcmread
 
 from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.corpus import Corpus, DemoStudy
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 from tests.support.programs import needs, run
 
 

@@ -23,7 +23,7 @@ from dicom_assets.pacs.archive import Archive, Timeouts
 from dicom_assets.pacs.find import InstanceMatch
 from dicom_assets.pacs.intake import Store
 from tests.pacs.conftest import HASTY
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 STUDY = "1.2.826.0.1.3680043.10.1337.78"
 LITTLE_ENDIAN = "1.2.840.10008.1.2.1"

@@ -13,7 +13,7 @@ from dicom_assets.pacs.query import StudyQuery
 from dicom_assets.pacs.retrieve import retrieve_instances
 from tests.pacs.conftest import HASTY, Filled, Planted
 from tests.pacs.peers import Kept, keeping
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 from tests.support.programs import needs
 
 pytestmark = needs("Orthanc")

@@ -13,7 +13,7 @@ from dicom_assets.pacs import commitment
 from dicom_assets.pacs.archive import Archive
 from dicom_assets.pacs.commitment import Commitment, ask_for_commitment
 from tests.support.destination import Destination
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 HELD = {f"2.25.{number}": b"" for number in range(3)}
 ASKED = [(CTImageStorage, uid) for uid in (*HELD, "2.25.9")]

@@ -16,7 +16,7 @@ from dicom_assets.pacs.archive import Archive, Timeouts, Tls
 from dicom_assets.pacs.dicomweb import open_dicomweb
 from dicom_assets.pacs.qido import echo_dicomweb
 from dicom_assets.pacs.status import meaning_of
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 from tests.support.programs import needs
 from tests.support.web_peer import Exchange, serving_web
 

@@ -14,7 +14,7 @@ from dicom_assets.pacs.archive import Archive
 from dicom_assets.pacs.echo import echo
 from tests.pacs.conftest import BRISK, HASTY
 from tests.pacs.peers import serving
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from dicom_assets.pacs.receive import open_receiver
 from dicom_assets.pacs.requestor import open_association
 from tests.pacs.conftest import HASTY, PATIENT
 from tests.pacs.peers import LITTLE_ENDIAN, STUDY, Kept, instance, keeping
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 _HEADER = struct.Struct("<HH2sH")

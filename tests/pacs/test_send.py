@@ -11,7 +11,7 @@ from dicom_assets.pacs.archive import Archive
 from dicom_assets.pacs.contexts import STORAGE_CLASSES
 from dicom_assets.pacs.send import REFUSED, STORED, Answer, Parcel, send_instances
 from tests.support.destination import EXPLICIT_LITTLE, JPEG_BASELINE, Destination
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 AT_ONCE = (0.01, 0.01, 0.01)
 

@@ -20,7 +20,8 @@ from dicom_assets.pacs.retrieve import retrieve_instances
 from tests.pacs.conftest import BRISK, HASTY, PATIENT
 from tests.pacs.peers import Kept, keeping, serving
 from tests.support.certificates import Certificates, make_certificates
-from tests.support.orthanc import free_port, running_orthanc
+from tests.support.orthanc import running_orthanc
+from tests.support.ports import free_port
 from tests.support.programs import find_program, needs
 
 pytestmark = needs("Orthanc", "storescp", "storescu")

@@ -1,6 +1,7 @@
 """An archive that lists only so many studies at a time: a real C-FIND SCP on loopback, fast enough for 100,000 studies.
 
-It speaks just enough of PS3.8 and PS3.7 for C-FIND at STUDY level, in Implicit VR Little Endian.
+It speaks just enough of PS3.8 and PS3.7 for C-FIND at STUDY level, in Implicit VR Little Endian. Of a study's series it
+tells the modality.
 """
 
 import contextlib
@@ -107,20 +108,29 @@ class CappedArchive:
         return self._studies[bisect_left(self._dates, first) : bisect_right(self._dates, last)]
 
     def _fits(self, study: Study, asked: dict[str, str]) -> bool:
-        patient, times, modality = asked["PatientID"], asked["StudyTime"], asked["ModalitiesInStudy"]
+        patient, modality = asked["PatientID"], asked["ModalitiesInStudy"]
         if "*" in patient and not (self.manner.wildcards and fnmatchcase(study.PatientID or "", patient)):
+            return False
+        if "*" not in patient and patient not in ("", study.PatientID):
             return False
         if modality and modality not in (study.ModalitiesInStudy or "").split("\\"):
             return False
-        if asked["AccessionNumber"] not in ("", study.AccessionNumber):
-            return False
-        if not times:
-            return True
-        first, _, last = times.partition("-")
-        return bool(study.StudyTime) and _time(first) <= _time(study.StudyTime) <= _time(last)
+        return (
+            asked["AccessionNumber"] in ("", study.AccessionNumber)
+            and _in_range(study.StudyDate or "", asked["StudyDate"], "99999999")
+            and _in_range(_time(study.StudyTime or ""), "-".join(map(_time, asked["StudyTime"].split("-"))), "24")
+        )
+
+
+def _in_range(value: str, asked: str, end: str) -> bool:
+    """No range finds an empty value."""
+    first, dash, last = asked.partition("-")
+    return not asked or (value != "" and first <= value <= (last or (end if dash else first)))
 
 
 def _time(text: str) -> str:
+    if not text:
+        return ""
     return f"{text.partition('.')[0]:0<6}.{text.partition('.')[2]:0<6}"
 
 
@@ -184,8 +194,11 @@ def _answer(peer: socket.socket, capped: CappedArchive, context: int, command: D
     wanted = [element.keyword for element in keys if element.keyword in Study.__dataclass_fields__]
     wanted = [keyword for keyword in wanted if keyword not in capped.manner.omits]
     messages = bytearray()
-    for study in studies:
-        messages += _data(context, 3, pending) + _data(context, 2, _encoded(study, wanted))
+    answers = [_encoded(study, wanted) for study in studies]
+    if keys.QueryRetrieveLevel == "SERIES":
+        answers = [_element(0x00080060, each.encode()) for one in studies for each in one.ModalitiesInStudy.split("\\")]
+    for answer in answers:
+        messages += _data(context, 3, pending) + _data(context, 2, answer)
         if len(messages) > 1 << 16:
             peer.sendall(messages)
             messages.clear()
@@ -194,12 +207,11 @@ def _answer(peer: socket.socket, capped: CappedArchive, context: int, command: D
 
 def _encoded(study: Study, wanted: list[str]) -> bytes:
     """In the order of the identifier, which is that of the tags."""
+    values = [(keyword, getattr(study, keyword)) for keyword in wanted]
     return b"".join(
-        _element(
-            tag_for_keyword(keyword), value.encode() + (b"\0" if keyword.endswith("UID") else b" ") * (len(value) % 2)
-        )
-        for keyword in wanted
-        if (value := getattr(study, keyword)) is not None
+        _element(tag_for_keyword(keyword), value.encode() + b"\0" * (len(value) % 2))
+        for keyword, value in values
+        if value is not None
     )
 
 

@@ -18,7 +18,7 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from dicom_assets.demo.sockets import answer_at_once
 from dicom_assets.pacs.archive import Archive, Timeouts
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 EXPLICIT_LITTLE, JPEG_BASELINE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
 _SUCCESS, _PENDING = 0x0000, 0xFF00

@@ -14,7 +14,9 @@ from pydicom.sequence import Sequence
 
 from dicom_assets.storage.manifests import RawInstance, StagedInstance, manifest_of
 from dicom_assets.storage.tables import write_rows
+from dicom_assets.workflow.validate import validate_study
 from dicom_assets.workflow.validate_part import ValidationTask
+from dicom_assets.workflow.verdict import StudyVerdict
 
 OLD_ROOT, NEW_ROOT = "1.2.276.0.99999.7", "2.25.4711"
 PATIENT_ID, PSEUDONYM = "0012345", "P-7Q2M4K9XWZ"
@@ -152,3 +154,14 @@ def in_sequence(keyword: str, **values: str) -> Change:
         setattr(dataset, keyword, Sequence([item]))
 
     return change
+
+
+def verdict_on(task: ValidationTask) -> StudyVerdict:
+    """The steps of validate_study, taken in this process: what a call raises is raised."""
+    steps, results = validate_study(task), None
+    while True:
+        try:
+            calls = steps.send(results)
+        except StopIteration as end:
+            return end.value
+        results = [call() for call in calls]

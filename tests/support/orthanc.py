@@ -14,6 +14,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pynetdicom import AE, build_context
 
+from .ports import free_port
 from .programs import find_program
 
 AE_TITLE = "ORTHANC"
@@ -91,11 +92,6 @@ class Orthanc:
             if tags["SOPInstanceUID"].rstrip("\0 ") == sop_instance_uid:
                 url = f"http://127.0.0.1:{self.http_port}/instances/{orthanc_id}"
                 urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @contextlib.contextmanager

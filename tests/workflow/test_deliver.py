@@ -29,7 +29,8 @@ from dicom_assets.workflow.destination import address_of, destination_of, digest
 from dicom_assets.workflow.job import no_progress
 from dicom_assets.workflow.withdraw import begin_release, finish_release
 from tests.support.destination import Destination
-from tests.support.orthanc import free_port, running_orthanc
+from tests.support.orthanc import running_orthanc
+from tests.support.ports import free_port
 from tests.support.programs import find_program, needs
 from tests.support.released import instance_file, release, uid_of
 

@@ -22,7 +22,7 @@ from dicom_assets.workflow.resolve import resolve_studies
 from dicom_assets.workflow.retrieve import retrieve_studies
 from tests.support.data_sets import data_set_of, retrieved
 from tests.support.faulty import MODES, FaultyArchive, Healthy, Mode, connecting, finding, reporting, sending
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 #: Never reached by an archive that answers, however busy the machine is.
 _PATIENT = Timeouts(connect=20, acse=20, first_response=20, stall=20, no_progress=30)
@@ -108,7 +108,7 @@ CASES: dict[type[Mode], Ends] = {
     sending.GetsOneMore: _done(**_GET),
     sending.LosesOne: _short(f"STUDY_SHRANK {_MISSING}", 5, **_GET),
     # how it is connected
-    connecting.RejectsEverySecondAssociation: _done(),
+    connecting.RejectsEverySecondAssociation: _done(**_MOVE),
     connecting.AcceptsThreeContexts: _done(**_AUTO),
     connecting.OffersNoGet: _done(**_AUTO),
     connecting.SendsNotOverAssociationsOfOthers: _done(**_AUTO),

@@ -16,7 +16,7 @@ from dicom_assets.settings.hours import Hours, read_hours
 from dicom_assets.workflow.again import MOST_TIMES, pause_before
 from dicom_assets.workflow.breaker import Breaker, all_left_alone
 from dicom_assets.workflow.politeness import Politeness
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHTS = "Mon-Fri 20:00-06:00, Sat-Sun 00:00-24:00"

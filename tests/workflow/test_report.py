@@ -12,9 +12,8 @@ import pytest
 from dicom_assets.errors import REASONS
 from dicom_assets.storage.ledger import StudyRow
 from dicom_assets.workflow.report import CheckResult, batch_report, render_html, render_json, report_rows
-from dicom_assets.workflow.validate import validate_study
 from dicom_assets.workflow.verdict import CHECKS, Finding
-from tests.support.hand_deidentified import OLD_ROOT, PATIENT_ID, hand_made_study, planted
+from tests.support.hand_deidentified import OLD_ROOT, PATIENT_ID, hand_made_study, planted, verdict_on
 
 PROFILE = SimpleNamespace(name="basic", digest="d1gest" * 8, pixels="clean")
 GOOD = StudyRow("S-GOOD", "done", "", 1, 2, 2, 0, 2, 0, 2, 0, 80_000)
@@ -30,7 +29,7 @@ def verdicts(tmp_path_factory):
     leak = hand_made_study(
         folder, leaking, lambda ds: setattr(ds, "ImageComments", f"of {PATIENT_ID}"), study_key="S-LEAK"
     )
-    return [run_steps(validate_study(study.task)) for study in (good, leak)]
+    return [verdict_on(study.task) for study in (good, leak)]
 
 
 def report_of(verdicts, rows=(GOOD, GONE, LEAK), **changes):

@@ -25,7 +25,7 @@ from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.resolve import resolve_studies
 from dicom_assets.workflow.retrieve import retrieve_studies
 from tests.support.faulty_archive import Hangs, HoldsBack
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 
 _PATIENT = Timeouts(connect=20, acse=20, first_response=20, stall=20, no_progress=30)
 

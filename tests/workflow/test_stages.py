@@ -121,11 +121,15 @@ def test_rubbish_under_a_released_name_is_replaced(job: Job, batch: str, rubbish
 
 def test_unfinished_copies_of_a_killed_run_are_cleared_away(job: Job, batch: str) -> None:
     prove(job, batch)
-    folder = (job.zones.released / min(released(job))).parent
+    before = released(job)
+    (job.zones.released / min(before)).unlink()
+    folder = job.zones.released / f".{batch}"  # where a kill in the middle of the release leaves them
+    folder.mkdir()
     (folder / "0123.part").write_bytes(b"half")
-    job.zones.report(batch, "json").unlink()
     prove(job, batch)
     assert not list(job.zones.released.rglob("*.part"))
+    assert not folder.exists()
+    assert released(job) == before
 
 
 def test_a_stage_without_the_one_before_it_is_refused(job: Job, corpus: Corpus) -> None:

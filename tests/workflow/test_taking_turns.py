@@ -14,7 +14,7 @@ import pytest
 from dicom_assets.defs.lanes import AGAIN_LATER
 from dicom_assets.demo.archive import LOOPBACK, EmbeddedArchive
 from dicom_assets.demo.corpus import ABSENT_STUDY_INSTANCE_UID, Corpus
-from tests.support.orthanc import free_port
+from tests.support.ports import free_port
 from tests.support.site import Site
 from tests.support.waiting import wait_for
 

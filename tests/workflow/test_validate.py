@@ -6,16 +6,24 @@ from pydicom import dcmread, uid
 from pydicom.data import get_testdata_file
 
 from dicom_assets.errors import REASONS
-from dicom_assets.workflow.validate import compare_studies, validate_study
+from dicom_assets.workflow.uid_pairs import compare_studies
 from dicom_assets.workflow.verdict import CHECKS, withheld_instances
-from tests.support.hand_deidentified import NEW_ROOT, OLD_ROOT, hand_made_study, in_sequence, new_uid, planted
+from tests.support.hand_deidentified import (
+    NEW_ROOT,
+    OLD_ROOT,
+    hand_made_study,
+    in_sequence,
+    new_uid,
+    planted,
+    verdict_on,
+)
 
 LAST = f"{NEW_ROOT}.1.3.2"
 
 
 def findings_of(folder, *changes, originals=None, **options):
     originals = originals or [planted(1), planted(2)]
-    verdict = run_steps(validate_study(hand_made_study(folder, originals, *changes, **options).task))
+    verdict = verdict_on(hand_made_study(folder, originals, *changes, **options).task)
     assert {finding.check for finding in verdict.findings} <= CHECKS.keys()
     assert {finding.reason for finding in (*verdict.findings, *verdict.notes)} <= REASONS.keys()
     return verdict
@@ -84,7 +92,7 @@ def test_bytes_after_the_data_set_are_found(tmp_path):
 def test_the_request_s_own_identifiers_are_searched_too(tmp_path):
     study = hand_made_study(tmp_path, [planted(1)], put("ImageComments", "cohort AB-99881"))
     task = type(study.task)(**{**vars(study.task), "extra_identifiers": ("AB-99881",)})
-    assert [finding.place for finding in validate_study(task).findings] == ["(0020,4000) (identifier)"]
+    assert [finding.place for finding in verdict_on(task).findings] == ["(0020,4000) (identifier)"]
 
 
 def test_what_the_profile_keeps_is_no_hit(tmp_path):
@@ -149,7 +157,7 @@ def test_private_elements_may_stay_where_the_profile_keeps_them(tmp_path):
 
 def test_two_outputs_of_one_uid_are_caught(tmp_path):
     study = hand_made_study(tmp_path, [planted(1), planted(1)])
-    assert "UID_NOT_UNIQUE" in {finding.reason for finding in run_steps(validate_study(study.task)).findings}
+    assert "UID_NOT_UNIQUE" in {finding.reason for finding in verdict_on(study.task).findings}
 
 
 def test_a_cut_file_is_caught(tmp_path):
@@ -161,14 +169,14 @@ def test_a_file_that_changed_since_is_caught(tmp_path):
     study = hand_made_study(tmp_path, [planted(1)])
     (file,) = study.staging.glob("*.dcm")
     file.write_bytes(file.read_bytes() + b"\0\0")
-    assert "FILE_NOT_AS_RECORDED" in {finding.reason for finding in run_steps(validate_study(study.task)).findings}
+    assert "FILE_NOT_AS_RECORDED" in {finding.reason for finding in verdict_on(study.task).findings}
 
 
 @pytest.mark.parametrize("name", ["1.dcm", "2.dcm"])
 def test_an_output_without_its_original_proves_nothing(tmp_path, name):
     study = hand_made_study(tmp_path, [planted(1), planted(2)])
     (study.raw / name).unlink()
-    assert {finding.reason for finding in run_steps(validate_study(study.task)).findings} == {"ORIGINAL_UNREADABLE"}
+    assert {finding.reason for finding in verdict_on(study.task).findings} == {"ORIGINAL_UNREADABLE"}
 
 
 SYNTAXES = {
@@ -231,9 +239,7 @@ def studies(folder, *changes):
     first = hand_made_study(folder, [planted(1)], study_key="S-1")
     second = planted(1, study=2)
     second.ReferencedImageSequence[0].ReferencedSOPInstanceUID = f"{OLD_ROOT}.1.3.1"
-    return [
-        run_steps(validate_study(study.task)) for study in (first, hand_made_study(folder, [second], *changes, study_key="S-2"))
-    ]
+    return [verdict_on(study.task) for study in (first, hand_made_study(folder, [second], *changes, study_key="S-2"))]
 
 
 def test_references_between_studies_that_hold_pass(tmp_path):
@@ -269,7 +275,7 @@ def test_a_reference_that_is_gone_is_no_failure(tmp_path):
 def test_two_patients_with_one_pseudonym_are_caught(tmp_path):
     first = hand_made_study(tmp_path, [planted(1)], study_key="S-1")
     second = hand_made_study(tmp_path, [planted(1, patient_id="0099887", study=2)], study_key="S-2")
-    findings = compare_studies([run_steps(validate_study(first.task)), run_steps(validate_study(second.task))])
+    findings = compare_studies([verdict_on(first.task), verdict_on(second.task)])
     assert {finding.reason for finding in findings} == {"PSEUDONYM_NOT_UNIQUE"}
 
 

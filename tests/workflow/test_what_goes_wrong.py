@@ -13,7 +13,8 @@ from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.corpus import Corpus
 from dicom_assets.errors import REASONS
 from tests.support.faulty_archive import Hangs
-from tests.support.orthanc import Orthanc, free_port
+from tests.support.orthanc import Orthanc
+from tests.support.ports import free_port
 from tests.support.programs import needs
 from tests.support.site import Site
 
