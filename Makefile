@@ -41,9 +41,12 @@ up: install
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_REDACT_USER_CODE_ERRORS=1 \
 	    $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $(PORT)
 
-# Some hundred thousand damaged instances through the de-identification engine; takes an hour
+# Some hundred thousand damaged instances through the de-identification engine (an hour), an archive killed twenty times
+# while it sends, 100,000 studies planned
 torture: install-test
 	MUTANTS_PER_SEED=2000 $(BIN)/python -m pytest -q tests/deid/test_engine_against_reference.py
+	ORTHANC_RESTARTS=10 $(BIN)/python -m pytest -q tests/workflow/test_orthanc_restarts.py
+	STUDIES=100000 $(BIN)/python -m pytest -q -s tests/torture/test_hundred_thousand_studies.py
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist *.egg-info

@@ -81,5 +81,5 @@ def end_to_end_table(series: Mapping[str, Series], files: int) -> str:
         ratios = [
             f"{runs.wall / other.wall:.2f}" if other.on_corpus and not other.failure else "" for other in (theirs, ours)
         ]
-        rows.append([name, spread(runs), f"{files / runs.wall:.0f}", *ratios, f"{runs.cores:.1f}", f"{runs.peak:.0f}"])
+        rows.append([name, spread(runs), f"{files / runs.wall:.0f}", *ratios, f"{runs.peak:.0f}"])
     return table(COLUMNS, rows)

@@ -17,12 +17,13 @@ from benchmarks.run import Sample, Series, count_files, module, timed
 from benchmarks.ways import METHODS, MOVESCU, OURS_BY_GET, PROVED, WAYS, Place, Way
 
 CORPORA = ("ct", "mr-enh")
-LARGE = "1 instance of 1 GB"
+#: 1 GB; with --quick an eighth of it
+LARGE = "one large instance"
 QUICK = {"ct": "ct=200", "mr-enh": "mr-enh=2"}
-#: What the archive and dcmtk's programs have in their environment; whether for one round only; and the title
+#: What the archive and dcmtk's programs have in their environment; the corpora; whether for one round only; the title
 PASSES = (
-    ({"TCP_NODELAY": "1"}, False, "without Nagle's algorithm (TCP_NODELAY=1 for the archive and dcmtk)"),
-    ({}, True, "the archive and dcmtk as they come, one round"),
+    ({"TCP_NODELAY": "1"}, CORPORA, False, "without Nagle's algorithm (TCP_NODELAY=1 for the archive and dcmtk)"),
+    ({}, ("ct",), True, "the archive and dcmtk as they come, one round"),
 )
 COLUMNS = ("way", "files/s", "MB/s", "seconds (min to max)", "start-up s", "x peer", "x peer, once started", "peak MB")
 
@@ -55,19 +56,19 @@ def measure(options: Namespace, scratch: Path, corpora: Path) -> dict:
     print("", *(f"- {first_line(program(name), '--version')}" for name in programs), sep="\n")
     names = [name for name in CORPORA if name in options.corpora]
     measured = {}
-    for environment, is_once, title in PASSES:
+    for environment, corpora_of_pass, is_once, title in PASSES:
         print(f"\n# Retrieval, {title}")
         rounds = 1 if options.quick or is_once else options.rounds or 3
         measured[title] = {}
-        for name in names:
+        for name in (name for name in names if name in corpora_of_pass):
             with _archive_of(name, options.quick, scratch, corpora, environment) as (place, held):
                 measured[title] |= _tables(place, ways, name, held, rounds)
-    print("\n# Memory: our peak while retrieving\n")
-    measured["peak MB"] = {}
-    for name in (*names, LARGE):
-        with _archive_of(name, options.quick, scratch, corpora, {}) as (place, held):
-            measured["peak MB"] |= _peaks(place, [way for way in ways if way.is_ours], name, held)
-    print(_memory_table(measured["peak MB"]))
+    if ours := [way for way in ways if way.is_ours]:
+        measured["peak MB"] = {}
+        for name in (*names, LARGE):
+            with _archive_of(name, options.quick, scratch, corpora, {}) as (place, held):
+                measured["peak MB"] |= _peaks(place, ours, name, held)
+        print("\n# Memory: our peak while retrieving\n", _memory_table(measured["peak MB"]), sep="\n")
     return measured
 
 

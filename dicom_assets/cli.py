@@ -45,7 +45,9 @@ def _demo(commands: Commands) -> None:
 
 
 def _echo(commands: Commands) -> None:
-    echo = commands.add_parser("echo", help="test the connection to the archives (C-ECHO; QIDO-RS where there is DICOMweb)")
+    echo = commands.add_parser(
+        "echo", help="test the connection to the archives (C-ECHO; QIDO-RS where there is DICOMweb)"
+    )
     echo.set_defaults(run="echo.echo")
 
 

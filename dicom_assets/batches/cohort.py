@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -143,6 +144,5 @@ def _pseudonym_conflicts(rows: Iterable[tuple[int, RequestRow]]) -> set[str]:
     """Rows (canonical) of patients with two pseudonyms, and of pseudonyms with two patients."""
     named = [row for _, row in rows if row.patient_id and row.pseudonym]
     pairs = {(row.patient_id, row.pseudonym) for row in named}
-    patients = [patient for patient, _ in pairs]
-    pseudonyms = [pseudonym for _, pseudonym in pairs]
-    return {row.canonical for row in named if patients.count(row.patient_id) > 1 or pseudonyms.count(row.pseudonym) > 1}
+    patients, pseudonyms = (Counter(column) for column in zip(*pairs, strict=True)) if pairs else (Counter(), Counter())
+    return {row.canonical for row in named if patients[row.patient_id] > 1 or pseudonyms[row.pseudonym] > 1}

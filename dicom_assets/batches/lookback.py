@@ -4,7 +4,7 @@ for, in a batch of their own."""
 from collections import defaultdict
 from collections.abc import Callable
 
-from ..pacs.find import Expected, Finder, StudyMatch
+from ..pacs.find import Finder, StudyMatch
 from ..storage.ledger import read_stage
 from ..storage.manifests import held_by
 from ..storage.zones import Zones
@@ -37,7 +37,7 @@ class LookBack:
         held = held_by(self._zones, key, batches)
         if match.number_of_instances == len(held):
             return None
-        new = _new_in(finder.expected(match.study_instance_uid), held.keys())
+        new = finder.expected(match.study_instance_uid).besides(held.keys()) or 0
         return (RequestRow(study_instance_uid=match.study_instance_uid, but_not=batches), new) if new > 0 else None
 
     def _has_got(self, batch: str, study_key: str) -> bool:
@@ -45,9 +45,3 @@ class LookBack:
             rows = read_stage(self._zones, batch, "raw_dicom")
             self._complete[batch] = {row.study_key for row in rows if row.state == "done"}
         return study_key in self._complete[batch]
-
-
-def _new_in(expected: Expected, held: set[str]) -> int:
-    if expected.instances is None:
-        return (expected.count or 0) - len(held)
-    return len({one.sop_instance_uid for one in expected.instances} - held)

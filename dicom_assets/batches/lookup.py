@@ -39,14 +39,15 @@ class Lookup:
     """For many rows, as a `with` block. An archive that does not answer is left alone after a few tries.
 
     archives: in the order in which they are asked. rows: those that will be asked for, in this order, so that UIDs are
-    asked for together. talking_to: round each conversation with an archive.
+    asked for together. talking_to: round each conversation with an archive; it may call what it is given besides, so that
+    no association stays open while others have their turn.
     """
 
     def __init__(
         self,
         archives: Sequence[Archive],
         rows: Iterable[RequestRow] = (),
-        talking_to: Callable[[Archive], AbstractContextManager] = lambda _: nullcontext(),
+        talking_to: Callable[[Archive, Callable[[], None]], AbstractContextManager] = lambda *_: nullcontext(),
     ) -> None:
         self._archives = archives
         self._talking_to = talking_to
@@ -117,13 +118,17 @@ class Lookup:
             if error.code in _SLOW:
                 raise
 
+    def _hang_up(self) -> None:
+        self._resources.close()
+        self._finders.clear()
+
     @contextmanager
     def _conversation(self, archive: Archive) -> Iterator[Finder]:
         errors = self._unanswered[archive.name]
         if len(errors) >= _UNANSWERED or (errors and errors[-1].code in _SLOW):
             raise RetryLater(errors[-1].code)
         try:
-            with self._talking_to(archive):
+            with self._talking_to(archive, self._hang_up):
                 if archive.name not in self._finders:
                     self._finders[archive.name] = self._resources.enter_context(open_finder(archive))
                 yield self._finders[archive.name]

@@ -12,7 +12,7 @@ from ..commands.batch import ledger_table
 from ..settings import Settings, dagster_home
 from ..storage.ledger import StudyRow, latest_rows
 from ..storage.zones import Zones
-from ..workflow.job import Progress, archive_of, coded_file_errors, zones_of
+from ..workflow.job import Progress, archives_of, coded_file_errors, zones_of
 from .child import serve_in_child
 from .corpus import Corpus, DemoInstance, write_cohort
 from .studies import make_archive_content
@@ -72,7 +72,7 @@ def _batch(root: Path, corpus: Corpus, settings: Settings, zones: Zones) -> str:
         return batches[0]
     write_cohort(corpus, root / "archive" / "cohort.csv")
     cohort = read_cohort(root / "archive" / "cohort.csv")
-    planned = plan_cohort(archive_of(settings), cohort.rows)
+    planned = plan_cohort(archives_of(settings), cohort.rows)
     return write_batches(zones, "cohort", f"{date.today():%Y%m%d}", "demo", planned)[0].batch
 
 

@@ -13,7 +13,7 @@ from .requestor import open_association
 from .suboperations import Outcome, Requests
 
 #: Seconds without a byte, after the final response, in which an instance may still be on its way.
-_STRAGGLER_SECONDS = 5.0
+_STRAGGLER_SECONDS = 2.0
 
 
 def move_instances(archive: Archive, targets: list[Dataset], intake: Intake, sop_classes: Iterable[str]) -> Outcome:

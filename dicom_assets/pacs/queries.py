@@ -20,7 +20,7 @@ from .status import Meaning, read_status
 #: more than _MOST_ANSWERS came.
 Ask = Callable[[Dataset], list[Dataset]]
 
-_MOST_ANSWERS = 20_000
+_MOST_ANSWERS = 5_000
 #: Seconds for the end of a query that was cancelled; many archives ignore it, and then the association ends.
 _CANCEL_SECONDS = 2.0
 
@@ -107,12 +107,16 @@ class _Queries:
         raise RetryLater("PACS_ABORTED")
 
     def _responses(self, association: Association) -> Iterator[tuple[Meaning, bytes]]:
-        """Responses to the last request; late ones to an earlier request are read and dropped."""
+        """Responses to the last request; late ones to an earlier request are read and dropped, and those to none end the
+        query: dropped, they would make a short list."""
         while True:
             _, response = association.next_command()
             data = association.data() if response.has_data else b""
-            if response.number("MessageIDBeingRespondedTo") in (None, self._message_id):
+            message_id = response.number("MessageIDBeingRespondedTo")
+            if message_id in (None, self._message_id):
                 yield read_status("find", response), data
+            elif not 0 < message_id < self._message_id:
+                raise RetryLater("PACS_UNREADABLE_ANSWER")
 
     def _cancel(self, association: Association, context: Context) -> None:
         """The association stays where the archive ends the query, and is dropped where it ignores that, or gives up."""

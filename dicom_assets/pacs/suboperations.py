@@ -19,6 +19,9 @@ from .status import Meaning, read_status
 #: SOPInstanceUIDs in one identifier: 6.5 kB at most, where some archives limit a request to 16 kB.
 _LIST_LENGTH = 100
 
+#: Requests without an instance, one after the other, after which a list is not halved any more: what is damaged of a
+#: hundred is found after seven.
+_IN_VAIN = 10
 _GIVEN_UP = ("PACS_RETRIEVE_FAILED", "PACS_MOVE_FAILED")
 _FIELDS = {"get": C_GET_RQ, "move": C_MOVE_RQ}
 _COUNTS = ("Completed", "Failed", "Warning", "Remaining")
@@ -97,17 +100,17 @@ class Requests:
         """One request for each target, until the archive cannot go on.
 
         Some archives give up a request at the first instance that they cannot send: the rest of it is asked for in
-        halves.
+        halves. Where that brings nothing several times in a row, it is not for single instances.
         """
-        outcome, left = Outcome(), deque(targets)
+        outcome, left, in_vain = Outcome(), deque(targets), 0
         while left:
-            target = left.popleft()
+            target, before = left.popleft(), len(self._intake.stored)
             meaning, one = self._one(target)
             outcome = outcome.then(one)
+            in_vain = in_vain + 1 if len(self._intake.stored) == before else 0
             if meaning.meaning in ("again_later", "configuration"):
                 break
-            # Where nothing has come at all, it is not for a single instance.
-            if meaning.reason in _GIVEN_UP and self._intake.stored:
+            if meaning.reason in _GIVEN_UP and in_vain < _IN_VAIN:
                 left.extendleft(self._halves(target))
         return outcome
 

@@ -11,19 +11,16 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-import pydicom
-from pydicom.errors import InvalidDicomError
-
-from ..storage.atomic import has_digest, remove_unfinished, write_if_changed
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
 from ..storage.mapping import read_part
 from ..storage.tables import read_rows
-from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER, Zones
+from ..storage.zones import Zones
 from .job import Job, coded_file_errors, working_on
 from .parallel import map_studies
-from .released_files import are_released, copy_into_release, unfinished_folder
-from .report import BatchReport, CheckResult, batch_report, render_html, render_json, report_rows
+from .released_files import are_released, conflicts, copy_into_release, unfinished_folder
+from .report import BatchReport, CheckResult, batch_report, write_report
+from .report_content import Loss
 from .uid_pairs import compare_studies
 from .validate import validate_study
 from .validate_part import ValidationTask
@@ -38,9 +35,11 @@ _FAILED_WHOLE = {"WORKER_CRASHED", "INTERNAL_ERROR", "ORIGINAL_UNREADABLE"}
 
 @dataclass(frozen=True)
 class _Study:
-    """One study on its way out: staged instances by new SOPInstanceUID, and why any of them stays."""
+    """One study on its way out: staged instances by new SOPInstanceUID, and why any of them stays. quarantined: reason
+    code -> instances that were never staged."""
 
     row: StudyRow
+    quarantined: Counter[str]
     staged: dict[str, StagedInstance]
     withheld: dict[str, str]  #: new SOPInstanceUID -> reason code
 
@@ -71,7 +70,7 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
         studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
         final = [study.final_row() for study in studies]
         report = _report(job, batch, studies, final, [*verdicts.values()], across, mapped)
-        _write_report(job.zones, batch, report)
+        write_report(job.zones, batch, report)
         files = [one.released_path for study in studies for one in study.released]
         withdraw(job.zones, batch, but_not=files)
         begin_release(job.zones, batch, files)
@@ -125,10 +124,12 @@ def _decide(
     mapped: dict[str, str],
 ) -> _Study:
     """Unproved means not released: an instance goes only if nothing at all speaks against it."""
-    staged = {Path(one.file).stem: one for one in _staged(job.zones, batch, row.study_key) if row.deidentified}
+    manifest = read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance)
+    quarantined = Counter(one.reason for one in manifest if one.reason)
+    staged = {Path(one.file).stem: one for one in manifest if row.deidentified and not one.reason}
     whole = _reason_against_all(row, verdict, failed)
     if whole:
-        return _Study(row, staged, dict.fromkeys(staged, whole))
+        return _Study(row, quarantined, staged, dict.fromkeys(staged, whole))
     own = {finding.instance: finding.reason for finding in verdict.findings}
     of_study = [one.reason for one in across if one.study_key == row.study_key] + [own.get("", "VALIDATION_FAILED")]
     withheld = {uid: own.get(uid, of_study[0]) for uid in withheld_instances(verdict, across) & set(staged)}
@@ -138,9 +139,9 @@ def _decide(
             withheld.setdefault(uid, "VALIDATION_FAILED")
         if mapped.get(one.released_path) != one.sha256:
             withheld.setdefault(uid, "MAPPING_ROW_MISSING")
-        elif _conflicts(job.zones.released / one.released_path, one, job.profile.digest):
+        elif conflicts(job.zones.released / one.released_path, one, job.profile.digest):
             withheld.setdefault(uid, "RELEASED_COPY_DIFFERS")
-    return _Study(row, staged, withheld)
+    return _Study(row, quarantined, staged, withheld)
 
 
 def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dict[str, str]) -> str:
@@ -151,17 +152,6 @@ def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dic
     if verdict is None:
         return failed.get(row.study_key, "VALIDATION_FAILED")
     return ""
-
-
-def _conflicts(target: Path, staged: StagedInstance, digest: str) -> bool:
-    """Another content was released under this name by the same rules: one of the two originals is not what it says."""
-    if not target.is_file() or has_digest(target, staged.sha256):
-        return False
-    try:
-        header = pydicom.dcmread(target, stop_before_pixels=True, specific_tags=["DeidentificationMethod"])
-    except InvalidDicomError:
-        return False  # what lies there is no instance at all, and is replaced
-    return digest[:16] in str(header.get("DeidentificationMethod", ""))
 
 
 def _mapped_files(zones: Zones, batch: str) -> dict[str, str]:
@@ -198,13 +188,12 @@ def _report(
     across: Sequence[Finding],
     mapped: dict[str, str],
 ) -> BatchReport:
-    quarantined: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        for one in read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance):
-            if one.reason and row.reason not in _FAILED_WHOLE:
-                quarantined[row.study_key, one.reason] += 1
-        if row.reason in _FAILED_WHOLE and row.quarantined:
-            quarantined[row.study_key, row.reason] += row.quarantined
+    quarantined: list[Loss] = []
+    for study, row in zip(studies, rows, strict=True):
+        if row.reason not in _FAILED_WHOLE:
+            quarantined += [(row.study_key, reason, count) for reason, count in study.quarantined.items()]
+        elif row.quarantined:
+            quarantined.append((row.study_key, row.reason, row.quarantined))
     stays = {uid for study in studies for uid in study.withheld}
     shown = [without_withheld(verdict, stays) for verdict in verdicts]
     withheld = Counter((study.row.study_key, reason) for study in studies for reason in study.withheld.values())
@@ -215,19 +204,9 @@ def _report(
         verdicts=shown,
         across=across,
         more_checks=(_mapping_check(job.zones, batch, studies, mapped),),
-        quarantined=tuple((key, reason, count) for (key, reason), count in sorted(quarantined.items())),
+        quarantined=quarantined,
         withheld=tuple((key, reason, count) for (key, reason), count in sorted(withheld.items())),
     )
-
-
-def _write_report(zones: Zones, batch: str, report: BatchReport) -> None:
-    remove_unfinished(zones.report(batch, "html").parent)
-    for suffix, content in (
-        ("html", render_html(report)),
-        ("parquet", report_rows(report)),
-        ("json", render_json(report)),
-    ):
-        write_if_changed(zones.report(batch, suffix), content, RELEASED_FILE, RELEASED_FOLDER)
 
 
 def read_check(zones: Zones, batch: str, name: str) -> CheckResult:

@@ -6,6 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import pydicom
+from pydicom.errors import InvalidDicomError
+
 from ..errors import Refused
 from ..storage.atomic import has_digest, make_folder, publish, write_unfinished
 from ..storage.manifests import StagedInstance
@@ -53,3 +56,14 @@ def are_released(released: Path, instances: Sequence[StagedInstance], workers: i
     """All of them, as they were recorded."""
     with ThreadPoolExecutor(workers) as threads:
         return all(threads.map(lambda one: has_digest(released / one.released_path, one.sha256), instances))
+
+
+def conflicts(target: Path, staged: StagedInstance, digest: str) -> bool:
+    """Another content was released under this name by the same rules: one of the two originals is not what it says."""
+    if not target.is_file() or has_digest(target, staged.sha256):
+        return False
+    try:
+        header = pydicom.dcmread(target, stop_before_pixels=True, specific_tags=["DeidentificationMethod"])
+    except InvalidDicomError:
+        return False  # what lies there is no instance at all, and is replaced
+    return digest[:16] in str(header.get("DeidentificationMethod", ""))

@@ -3,11 +3,13 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
+from ..storage.atomic import remove_unfinished, write_if_changed
 from ..storage.tables import to_parquet
+from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER, Zones
 from .report_content import BatchReport, CheckResult, batch_report
 from .report_page import render_html
 
-__all__ = ["BatchReport", "CheckResult", "batch_report", "render_html", "render_json", "report_rows"]
+__all__ = ["BatchReport", "CheckResult", "batch_report", "render_html", "render_json", "report_rows", "write_report"]
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,13 @@ def render_json(report: BatchReport) -> bytes:
     content = asdict(replace(report, thumbnails=()))
     del content["thumbnails"]
     return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def write_report(zones: Zones, batch: str, report: BatchReport) -> None:
+    remove_unfinished(zones.report(batch, "html").parent)
+    for suffix, content in (
+        ("html", render_html(report)),
+        ("parquet", report_rows(report)),
+        ("json", render_json(report)),
+    ):
+        write_if_changed(zones.report(batch, suffix), content, RELEASED_FILE, RELEASED_FOLDER)

@@ -248,6 +248,20 @@ def test_a_move_whose_responses_are_far_apart_goes_on_while_instances_flow() -> 
     assert report.instances == 20
 
 
+def test_the_rate_that_we_keep_is_not_taken_for_a_standstill() -> None:
+    """An instance in 3 seconds, where 2 without progress are too many."""
+
+    def handle(_event: evt.Event) -> Iterator:
+        push(port[0], [instance(0)])
+        yield (None, None)
+
+    port, timeouts = [0], replace(PATIENT, first_response=2, stall=2, no_progress=2)
+    with serving({evt.EVT_C_MOVE: handle}, retrieve="move", timeouts=timeouts) as archive:
+        port[0] = archive.receiver_port
+        report = retrieve(replace(archive, instances_per_second=1 / 3), 1)
+    assert (report.instances, report.reason) == (1, "PACS_UNKNOWN_DESTINATION")
+
+
 def test_an_instance_that_arrives_after_the_final_response_is_not_lost() -> None:
     port, pushers = [0], []
 
@@ -360,7 +374,7 @@ def study(**elements: object) -> tuple[int, Dataset]:
         (0xA700, "PACS_OUT_OF_RESOURCES"),
         (0xA900, "PACS_IDENTIFIER_REFUSED"),
         (0xC001, "PACS_QUERY_FAILED"),
-        (0xFE00, "PACS_QUERY_CAPPED"),
+        (0xFE00, "PACS_WINDOW_FULL"),
         (0x0122, "PACS_SERVICE_NOT_SUPPORTED"),
         (0x0124, "PACS_NOT_AUTHORIZED"),
     ],
@@ -373,25 +387,22 @@ def test_a_query_that_fails_after_some_answers_is_no_short_list(status: int, cod
 
 def test_an_archive_that_ignores_a_key_does_not_widen_the_query() -> None:
     answers = [
-        study(**{"StudyInstanceUID": f"{STUDY}.{number}", **elements})
+        study(**{"StudyInstanceUID": f"{STUDY}.{number}", "ModalitiesInStudy": "CT", **elements})
         for number, elements in enumerate(
             [
                 {},
                 {"PatientID": "0007"},
-                {"PatientID": None},
                 {"StudyDate": "20240103"},
-                {"StudyDate": None},
                 {"ModalitiesInStudy": ["MR", "SR"]},
                 {"ModalitiesInStudy": ["CT", "SR"]},
                 {"PatientID": "007 "},
-                {"StudyInstanceUID": None},
             ]
         )
     ]
     query = StudyQuery(patient_id="007", date_from="20240101", date_to="20240102", modalities=("CT",))
     with serving(answering(*answers)) as archive:
         matches = find_studies(archive, query)
-    assert [match.study_instance_uid for match in matches] == [f"{STUDY}.{number}" for number in (0, 6, 7)]
+    assert [match.study_instance_uid for match in matches] == [f"{STUDY}.{number}" for number in (0, 4, 5)]
 
 
 def test_a_query_that_is_never_answered_is_given_up() -> None:
@@ -424,7 +435,9 @@ def listing(images: Callable[[], list], series: dict | None = None) -> dict:
     """A C-FIND handler with one series; images: the answers at IMAGE level."""
 
     def handle(event: evt.Event) -> Iterator:
-        if event.identifier.QueryRetrieveLevel == "SERIES":
+        if event.identifier.QueryRetrieveLevel == "STUDY":
+            yield study()
+        elif event.identifier.QueryRetrieveLevel == "SERIES":
             yield study(SeriesInstanceUID=f"{STUDY}.1", **(series or {}))
         else:
             yield from images()

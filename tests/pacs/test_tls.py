@@ -1,8 +1,10 @@
 """TLS on both sides of an association, against a real Orthanc and dcmtk."""
 
 import contextlib
+import io
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,9 +15,14 @@ from pydicom.data import get_testdata_file
 
 from dicom_assets.errors import BadInput, DicomAssetsError
 from dicom_assets.pacs.archive import Archive, Tls
+from dicom_assets.pacs.contexts import UNCOMPRESSED
 from dicom_assets.pacs.echo import echo
 from dicom_assets.pacs.find import find_studies
+from dicom_assets.pacs.intake import Intake
+from dicom_assets.pacs.patience import Patience
 from dicom_assets.pacs.query import StudyQuery
+from dicom_assets.pacs.receive import Receiver, open_receiver
+from dicom_assets.pacs.requestor import open_association
 from dicom_assets.pacs.retrieve import retrieve_instances
 from tests.pacs.conftest import BRISK, HASTY, PATIENT
 from tests.pacs.peers import Kept, keeping, serving
@@ -23,6 +30,8 @@ from tests.support.certificates import Certificates, make_certificates
 from tests.support.orthanc import running_orthanc
 from tests.support.ports import free_port
 from tests.support.programs import find_program, needs
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
 
 pytestmark = needs("Orthanc", "storescp", "storescu")
 
@@ -116,10 +125,6 @@ def test_an_archive_without_tls_is_told_from_one_that_refuses(certificates: Cert
 
 def test_what_is_pushed_in_plain_or_by_a_stranger_is_not_taken(secured: Secured, tmp_path: Path) -> None:
     """dcmtk's storescu against our receiver, while it is open for a C-MOVE that waits."""
-    from dicom_assets.pacs.intake import Intake
-    from dicom_assets.pacs.patience import Patience
-    from dicom_assets.pacs.receive import open_receiver
-
     c, kept = secured.certificates, []
     archive = replace(secured.archive, receiver_port=free_port(), timeouts=BRISK)
     intake = Intake("1.3.6.1.4.1.5962.1.2.1.20040119072730.12322", None, keeping(kept.append), level="STUDY")
@@ -155,3 +160,59 @@ def dcmtk_receiving(folder: Path, certificates: Certificates) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
+
+
+def test_an_instance_that_is_half_in_when_the_receiver_closes_is_never_read_undeciphered(
+    certificates: Certificates,
+) -> None:
+    """What of it has arrived may complete it; what is still enciphered may not."""
+    written, closing = threading.Event(), threading.Event()
+    content, kept = bytes(110_000), []
+
+    class Waiting:
+        data = b""
+
+        def write(self, piece: bytes | memoryview) -> None:
+            self.data += bytes(piece)
+            written.set()
+            closing.wait(20)
+
+        def keep(self) -> None:
+            kept.append(self.data)
+
+        def discard(self) -> None:
+            pass
+
+    archive = Archive("127.0.0.1", free_port(), "RECEIVER", "DICOM_ASSETS", timeouts=PATIENT, tls=certificates.tls)
+    archive = replace(archive, receiver_port=archive.port)
+    intake = Intake("1.2", ["1.2.3"], lambda *_: Waiting(), level="IMAGE")
+
+    def push() -> None:
+        with contextlib.suppress(DicomAssetsError), open_association(archive, [(CT, UNCOMPRESSED)]) as association:
+            context = association.context_for(CT)
+            association.store(context, CT, "1.2.3", io.BytesIO(content), 0, len(content))
+
+    pushing = threading.Thread(target=push)
+    later = threading.Timer(0.5, closing.set)
+    with open_receiver(archive, intake, (), Patience(PATIENT)):
+        pushing.start()
+        assert written.wait(20)
+        time.sleep(0.3)
+        later.start()
+    pushing.join()
+    later.join()
+    assert kept in ([], [content])
+    assert bool(intake.stored) == bool(kept)
+
+
+def test_a_peer_in_the_middle_of_a_handshake_does_not_keep_the_receiver_open(certificates: Certificates) -> None:
+    timeouts = replace(PATIENT, acse=120)
+    archive = Archive("", 0, "", "", receiver_port=free_port(), timeouts=timeouts, tls=certificates.tls)
+    receiver = Receiver(archive, lambda *_: None, frozenset([CT]), Patience(PATIENT))
+    closing = threading.Thread(target=receiver.close)
+    with socket.create_connection(("127.0.0.1", archive.receiver_port)) as peer:
+        peer.sendall(b"\x16\x03")
+        time.sleep(0.3)
+        closing.start()
+        closing.join(30)
+        assert not closing.is_alive()

@@ -93,7 +93,7 @@ CASES: dict[type[Mode], Ends] = {
     reporting.CannotCountMatches: _short("PACS_OUT_OF_RESOURCES", 0, **_GET),
     reporting.RefusesSuboperations: _short("PACS_SUBOPERATIONS_REFUSED", 0),
     reporting.DoesNotKnowTheDestination: _short("PACS_UNKNOWN_DESTINATION", 0, **_MOVE),
-    reporting.GivesUpAtOne: _short("PACS_RETRIEVE_FAILED PACS_MOVE_FAILED", 4, 5),
+    reporting.GivesUpAtOne: _short("PACS_RETRIEVE_FAILED PACS_MOVE_FAILED", 5),
     reporting.EndsWithAnUnknownStatus: _done(**_MOVE),
     sending.SendsAnotherStudyToo: _done(),
     sending.SendsTwice: _done(),

@@ -3,6 +3,8 @@
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from dicom_assets.errors import BadInput, RetryLater
 from dicom_assets.workflow import parallel
 from dicom_assets.workflow.parallel import Call, Steps, map_studies, parts_of
+from tests.support.waiting import wait_for
 
 
 def work(task: str) -> str:
@@ -112,6 +115,33 @@ def meeting(folder: str) -> Steps[list[int]]:
 def test_parts_of_one_study_are_worked_on_side_by_side(tmp_path: Path) -> None:
     (outcome,) = map_studies(meeting, [str(tmp_path)], 2, lambda: None)
     assert len({*outcome.result, os.getpid()}) == 3
+
+
+def waiting_alone(folder: str) -> Steps[list[int]]:
+    return (yield [Call(meet, folder)])
+
+
+def is_there(process: int) -> bool:
+    """Running, and not only waiting to be buried."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    code = (
+        "from dicom_assets.workflow.parallel import map_studies\n"
+        "from tests.workflow.test_parallel import waiting_alone\n"
+        f"map_studies(waiting_alone, [{str(tmp_path)!r}], 1, lambda: None)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2])
+    wait_for(lambda: any(tmp_path.iterdir()), 60)
+    (worker,) = (int(path.name) for path in tmp_path.iterdir())
+    server = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not is_there(worker) and not is_there(server), 60)
 
 
 @pytest.mark.parametrize("count", [0, 1, 64, 65, 1000])

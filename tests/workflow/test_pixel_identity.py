@@ -12,17 +12,12 @@ from dicom_assets.deid.residual import pieces_of
 from dicom_assets.workflow.pixel_identity import compare_pixels, have_the_same_bytes, unchanged_pixels
 from tests.support.hand_deidentified import as_bytes
 
-TEMPLATES = (
-    *("CT_small.dcm", "MR_small_implicit.dcm", "MR_small_bigendian.dcm", "MR_small_RLE.dcm", "JPEG2000.dcm"),
-    *(
-        "SC_rgb_jpeg_dcmtk.dcm",
-        "liver_1frame.dcm",
-        "image_dfl.dcm",
-        "examples_palette.dcm",
-        "SC_rgb_rle_2frame.dcm",
-        "test-SR.dcm",
-        "rtdose.dcm",
-    ),
+TEMPLATES = tuple(
+    f"{name}.dcm"
+    for name in (
+        "CT_small MR_small_implicit MR_small_bigendian MR_small_RLE JPEG2000 SC_rgb_jpeg_dcmtk liver_1frame image_dfl "
+        "examples_palette SC_rgb_rle_2frame test-SR rtdose"
+    ).split()
 )
 UNCHANGED: dict[str, Callable[[FileDataset], object]] = {
     "nothing": lambda ds: None,
