@@ -39,8 +39,8 @@ class Lookup:
     """For many rows, as a `with` block. An archive that does not answer is left alone after a few tries.
 
     archives: in the order in which they are asked. rows: those that will be asked for, in this order, so that UIDs are
-    asked for together. talking_to: round each conversation with an archive; it may call what it is given besides, so that
-    no association stays open while others have their turn.
+    asked for together. talking_to: round each conversation with an archive; it may call what it is given besides, so
+    that no association stays open while others have their turn.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Lookup:
         self._talking_to = talking_to
         self._uids = [row.study_instance_uid for row in rows if _names_only_a_uid(row)]
         self._resources = ExitStack()
+        self._unproved = 0  #: of finders that are closed
         self._finders: dict[str, Finder] = {}  #: by the name of the archive, and so are the others
         self._unanswered: dict[str, list[RetryLater]] = {archive.name: [] for archive in archives}
         self._listed: dict[str, dict[str, StudyMatch]] = {archive.name: {} for archive in archives}
@@ -91,7 +92,7 @@ class Lookup:
     @property
     def unproved(self) -> int:
         """As Finder.unproved, of all archives."""
-        return sum(finder.unproved for finder in self._finders.values())
+        return self._unproved + sum(finder.unproved for finder in self._finders.values())
 
     def expected(self, held: Held) -> Expected:
         """Which instances the study has. Raises as find_expected."""
@@ -119,6 +120,7 @@ class Lookup:
                 raise
 
     def _hang_up(self) -> None:
+        self._unproved = self.unproved
         self._resources.close()
         self._finders.clear()
 

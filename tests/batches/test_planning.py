@@ -95,7 +95,7 @@ def test_an_archive_that_does_not_answer_is_left_alone_after_two_rows() -> None:
     talked = []
 
     class Talking:
-        def __init__(self, archive: Archive) -> None:
+        def __init__(self, archive: Archive, _hang_up: object) -> None:
             talked.append(archive.name)
 
         def __enter__(self) -> None: ...
