@@ -23,7 +23,6 @@ COLUMNS = (
     "files/s",
     "seconds / movescu's",
     "seconds / our C-GET's",
-    "cores",
     "peak MB",
 )
 

@@ -116,7 +116,7 @@ def test_the_independent_check_shares_nothing_with_the_de_identifier() -> None:
         "dates",
     }
     de_identifier |= {"pseudonyms", "fits", "values", "identity", "descriptors", "structured_reports", "streams"}
-    checks = ("validate", "verify", "verify_mapping", "instance_checks", "uid_pairs")
+    checks = ("validate", "validate_part", "pixel_identity", "verify", "verify_mapping", "instance_checks", "uid_pairs")
     for name in (f"workflow/{check}.py" for check in checks):
         for node in ast.walk(ast.parse((PACKAGE / name).read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("deid"):

@@ -35,8 +35,7 @@ class LookBack:
         if not all(self._has_got(batch, key) for batch in batches):
             return None
         held = held_by(self._zones, key, batches)
-        if match.number_of_instances == len(held):
-            return None
+        # Whatever number the archive gives: an instance may have taken the place of another.
         new = finder.expected(match.study_instance_uid).besides(held.keys()) or 0
         return (RequestRow(study_instance_uid=match.study_instance_uid, but_not=batches), new) if new > 0 else None
 

@@ -19,10 +19,12 @@ _SLOW = {"PACS_STALLED", "PACS_TIMEOUT"}
 
 @dataclass(frozen=True)
 class Held:
-    """A study and the archive that has it."""
+    """A study and the archive that has it. doubt: code of why one that comes before it may have it too, and have more
+    of it."""
 
     archive: Archive
     study: StudyMatch
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Lookup:
     ) -> None:
         self._archives = archives
         self._talking_to = talking_to
-        self._uids = [row.study_instance_uid for row in rows if _names_only_a_uid(row)]
+        self._uids = [row.study_instance_uid for row in rows if names_only_a_uid(row)]
         self._resources = ExitStack()
         self._unproved = 0  #: of finders that are closed
         self._finders: dict[str, Finder] = {}  #: by the name of the archive, and so are the others
@@ -69,7 +71,7 @@ class Lookup:
         """A row that names one study is asked for until an archive has it; any other of all archives, since each may
         hold studies that the others lack. A study that several hold is the first one's.
 
-        An accession number that several studies carry is ambiguous.
+        An accession number that several studies carry is ambiguous, and may be so where an archive does not answer.
         """
         names_one = bool(row.study_instance_uid or row.accession_number)
         held: dict[str, Held] = {}
@@ -80,11 +82,15 @@ class Lookup:
             try:
                 with self._conversation(archive) as finder:
                     for study in self._studies(archive, finder, row):
-                        held.setdefault(study.study_instance_uid, Held(archive, study))
+                        doubt = error.code if error else ""
+                        held.setdefault(study.study_instance_uid, Held(archive, study, doubt))
             except DicomAssetsError as failure:
                 error = error or failure
-        if row.accession_number and not row.study_instance_uid and len(held) > 1:
-            return Found((), "ACCESSION_NUMBER_AMBIGUOUS")
+        if row.accession_number and not row.study_instance_uid:
+            if len(held) > 1:
+                return Found((), "ACCESSION_NUMBER_AMBIGUOUS")
+            if error is not None:
+                return Found((), error.code, error)
         if held:
             return Found(tuple(held.values()), error=None if names_one else error)
         return Found((), error.code if error else "STUDY_NOT_FOUND", error)
@@ -100,7 +106,7 @@ class Lookup:
             return finder.expected(held.study.study_instance_uid)
 
     def _studies(self, archive: Archive, finder: Finder, row: RequestRow) -> Iterable[StudyMatch]:
-        if _names_only_a_uid(row):
+        if names_only_a_uid(row):
             self._ask_for_many(archive, finder, row.study_instance_uid)
             if study := self._listed[archive.name].get(row.study_instance_uid):
                 return [study]
@@ -139,7 +145,7 @@ class Lookup:
             raise
 
 
-def _names_only_a_uid(row: RequestRow) -> bool:
+def names_only_a_uid(row: RequestRow) -> bool:
     return query_of(row) == StudyQuery(study_instance_uid=row.study_instance_uid) != StudyQuery()
 
 

@@ -4,6 +4,7 @@ What the archives do not know, or cannot tell apart, stays in the request as it 
 a row in the ledger. So nothing that was asked for disappears between the file and the ledger.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ from ..errors import BadInput
 from ..pacs.archive import Archive
 from ..pacs.find import StudyMatch, StudyQuery, open_finder
 from ..storage.zones import Zones
-from .lookup import Lookup
+from .lookup import Lookup, names_only_a_uid
 from .request import Request, RequestRow, create_request
 
 STUDIES_A_BATCH = 250
@@ -36,22 +37,20 @@ def plan_cohort(archives: Sequence[Archive], rows: Sequence[RequestRow]) -> Plan
     """Rows that name a StudyInstanceUID are taken as they are; the others are asked for now where the archives answer.
     archives: in their order; none where none is configured."""
     planned: dict[str, tuple[RequestRow, int]] = {}
-    conflicting = set()
+    pseudonyms: dict[str, set[str]] = defaultdict(set)
     counts = {"not_found": 0, "ambiguous": 0, "merged": 0, "not_asked": 0}
     with Lookup(archives) as lookup:
         for row in rows:
             for one, expected in _expand(lookup if archives else None, row, counts):
-                name = one.study_instance_uid or one.canonical
-                if name not in planned:
-                    planned[name] = (one, expected)
-                    continue
-                counts["merged"] += 1
-                earlier = planned[name][0]
-                if earlier.pseudonym and one.pseudonym and earlier.pseudonym != one.pseudonym:
-                    conflicting.add(name)
-                planned[name] = (replace(earlier, pseudonym=earlier.pseudonym or one.pseudonym), planned[name][1])
+                pseudonyms[_name(one)].update({one.pseudonym} - {""})
+                # A row that has more keys than the UID may not be met by the study that another row means.
+                question = one.study_instance_uid if names_only_a_uid(one) else one.canonical
+                counts["merged"] += question in planned
+                earlier, count = planned.get(question, (one, 0))
+                planned[question] = replace(earlier, pseudonym=earlier.pseudonym or one.pseudonym), count or expected
         unproved = lookup.unproved
-    kept = [pair for name, pair in planned.items() if name not in conflicting]
+    conflicting = {name for name, given in pseudonyms.items() if len(given) > 1}
+    kept = [pair for pair in planned.values() if _name(pair[0]) not in conflicting]
     return Plan(
         tuple(row for row, _ in kept),
         tuple(count for _, count in kept),
@@ -59,6 +58,10 @@ def plan_cohort(archives: Sequence[Archive], rows: Sequence[RequestRow]) -> Plan
         unproved=unproved,
         **counts,
     )
+
+
+def _name(row: RequestRow) -> str:
+    return row.study_instance_uid or row.canonical
 
 
 def _expand(lookup: Lookup | None, row: RequestRow, counts: dict[str, int]) -> list[tuple[RequestRow, int]]:

@@ -1,5 +1,6 @@
 """Running a batch from the command line, on the same Dagster instance that UI and daemon use."""
 
+import fcntl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -25,7 +26,9 @@ class RunOutcome:
 def open_instance(home: Path) -> dg.DagsterInstance:
     """The instance of DAGSTER_HOME; a home without dagster.yaml gets ours, which captures no output of steps."""
     create_exclusively(home / "dagster.yaml", files("dicom_assets.defs").joinpath("dagster.yaml").read_bytes())
-    return dg.DagsterInstance.get()
+    with (home / "instance.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # Dagster makes its database at first use, and two that do so fail
+        return dg.DagsterInstance.get()
 
 
 def run_batch(

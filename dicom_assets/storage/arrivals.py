@@ -135,8 +135,8 @@ class Arrivals:
             self._publish()
 
     def _held(self, uid: str) -> list[tuple[Path, RawInstance]]:
-        """What there is of the instance already, here and elsewhere."""
-        held = [self.elsewhere[uid]] if uid in self.elsewhere else []
+        """What there is of the instance already, here and elsewhere; a file that somebody deleted counts no more."""
+        held = [self.elsewhere[uid]] if uid in self.elsewhere and self.elsewhere[uid][0].is_file() else []
         if uid in self._nameless:
             held.append(self._nameless[uid])
         elif uid in self.folder.verified:
@@ -144,8 +144,8 @@ class Arrivals:
         return held
 
     def _publish(self) -> None:
+        self.folder.aside.write()  # first: after a crash nobody may take one of two contents for the only one
         publish({path: self.folder.path_of(uid) for uid, (path, _) in self._nameless.items()})
         self.folder.verified |= {uid: row for uid, (_, row) in self._nameless.items()}
         self._nameless.clear()
         self._nameless_bytes = 0
-        self.folder.aside.write()

@@ -5,7 +5,6 @@ import fcntl
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -88,27 +87,6 @@ def create_exclusively(path: Path, content: bytes, mode: int = 0o600) -> bool:
         temp.unlink()
     fsync_folder(path.parent)
     return True
-
-
-def copy_into(source: Path, target: Path, mode: int, folder_mode: int, expected: str) -> None:
-    """A durable copy of source under the name target, on whatever file system target lies. expected: the hex SHA-256
-    that the copy must have; where it has another nothing appears, and Refused("FILE_NOT_AS_RECORDED") is raised."""
-    make_folder(target.parent, folder_mode)
-    temp = target.parent / f"{secrets.token_hex(8)}{UNFINISHED}"
-    handle = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with source.open("rb") as src, os.fdopen(handle, "w+b") as dst:
-            shutil.copyfileobj(src, dst, 1 << 20)
-            dst.flush()
-            os.fsync(dst.fileno())
-            dst.seek(0)
-            if hashlib.file_digest(dst, "sha256").hexdigest() != expected:
-                raise Refused("FILE_NOT_AS_RECORDED")
-        temp.replace(target)
-    except BaseException:
-        temp.unlink(missing_ok=True)
-        raise
-    fsync_folder(target.parent)
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -21,7 +21,7 @@ class ResolvedStudy:
     accession_number: str
     pseudonym: str  #: the patient's, as the cohort file brought it; else empty
     state: str  #: found, not_found, failed
-    reason: str  #: reason code where not found or failed
+    reason: str  #: reason code where not found or failed; where found: why another archive may have more of it
     expected_series: int | None
     expected_instances: int | None  #: None: the archive cannot say
     archive: str = "1"  #: name of the archive that found it

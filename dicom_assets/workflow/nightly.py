@@ -7,17 +7,18 @@ from ..batches.planning import Plan, write_batches
 from ..batches.request import Request, RequestRow
 from ..pacs.archive import Archive
 from ..pacs.find import StudyQuery, open_finder
+from ..storage.atomic import exclusive_lock
 from .job import Job, coded_file_errors
 
 
 def plan_nightly(job: Job, today: date, days_back: int) -> list[Request]:
     """Batch requests for the studies of the days_back days before today that no nightly batch names yet, and for the
     new instances of those that have grown since a nightly batch got them. All or nothing: raises where one of the
-    archives does not answer."""
+    archives does not answer, or another process plans them."""
     first, last = today - timedelta(days=days_back), today - timedelta(days=1)
     query = StudyQuery(date_from=f"{first:%Y%m%d}", date_to=f"{last:%Y%m%d}")
     rows: dict[str, tuple[RequestRow, int] | None] = {}
-    with coded_file_errors():
+    with coded_file_errors(), exclusive_lock(job.zones.lock("nightly")):
         look_back = LookBack(job.zones, "nightly", job.key.study_key)
         for archive in job.archives:
             with job.talking_to(archive):

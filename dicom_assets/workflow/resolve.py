@@ -38,7 +38,7 @@ def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
                     answer, error = _ask(job, lookup, row)
                     if error is not None and not any(study.state == "found" for study in answer):
                         unanswered.append(error)
-                    of_row = answer if error is None else _as_far_as_known(of_row, answer)
+                    of_row = _as_far_as_known(of_row, answer, error)
                 for study in of_row:
                     studies[study.study_key] = _merged(studies.get(study.study_key), study)
                 step()
@@ -53,15 +53,19 @@ def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
 
 
 def _is_known(studies: list[ResolvedStudy]) -> bool:
-    return bool(studies) and all(study.state == "found" for study in studies)
+    return bool(studies) and all(study.state == "found" and not study.reason for study in studies)
 
 
-def _as_far_as_known(before: list[ResolvedStudy], answer: list[ResolvedStudy]) -> list[ResolvedStudy]:
-    """Where an archive did not answer: what was found before stays so, and what is found now comes to it."""
-    if before and not any(study.state == "found" for study in answer):
+def _as_far_as_known(
+    before: list[ResolvedStudy], answer: list[ResolvedStudy], error: RetryLater | None
+) -> list[ResolvedStudy]:
+    """What was found before stays so, and what is found now comes to it. error: why an archive did not answer now."""
+    found = {study.study_key: study for study in answer if study.state == "found"}
+    if before and error is not None and not found:
         return before
-    found = {study.study_key: study for study in before if study.state == "found"}
-    return list(found.values()) + [study for study in answer if study.study_key not in found]
+    found = {study.study_key: study for study in before if study.state == "found"} | found
+    others = [study for study in answer if study.study_key not in found]
+    return list(found.values()) + [study for study in others if not (found and study.state == "not_found")]
 
 
 def _ask(job: Job, lookup: Lookup, row: RequestRow) -> tuple[list[ResolvedStudy], RetryLater | None]:
@@ -96,7 +100,7 @@ def _resolved(job: Job, lookup: Lookup, row: RequestRow, request_key: str, held:
         accession_number=study.accession_number,
         pseudonym=row.pseudonym,
         state="found",
-        reason="",
+        reason=held.doubt,
         expected_series=None if expected.count is None else len(expected.series),
         expected_instances=expected.besides(held_by(job.zones, study_key, row.but_not).keys()),
         archive=held.archive.name,
@@ -120,9 +124,12 @@ def _without_study(job: Job, row: RequestRow, request_key: str, state: str, reas
 
 
 def _merged(earlier: ResolvedStudy | None, study: ResolvedStudy) -> ResolvedStudy:
-    """Two rows that mean one study: the pseudonym that either brings, and a conflict where they bring two."""
+    """Two rows that mean one study: found where either finds it, the pseudonym that either brings, and a conflict where
+    they bring two."""
     if earlier is None:
         return study
+    if earlier.state != "found" == study.state and earlier.state != "refused":
+        earlier, study = study, earlier
     if earlier.pseudonym and study.pseudonym and earlier.pseudonym != study.pseudonym:
         return replace(earlier, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
     return replace(earlier, pseudonym=earlier.pseudonym or study.pseudonym)

@@ -25,13 +25,17 @@ _EMPTY_ROUNDS = 2
 #: Errors of the machine, not of a study or an archive
 OF_THE_MACHINE = {"DISK_FULL", "NO_PERMISSION", "FILE_OPERATION_FAILED"}
 
+#: The archive lists less of the study than it did before
+SHRANK = "STUDY_SHRANK"
+
 #: SOPInstanceUID -> raw file and row
 Held = dict[str, tuple[Path, RawInstance]]
 
 
 @dataclass
 class Retrieval:
-    """elsewhere: what other batches hold of the study. not_wanted: those of them that this batch is not to bring.
+    """before: the study's row of the last run. elsewhere: what other batches hold of the study. not_wanted: those of
+    them that this batch is not to bring.
 
     An instance of which there are two contents is contested. It counts as missing, and is asked for once a run: where
     the archive then sends what is held, that is settled.
@@ -41,6 +45,7 @@ class Retrieval:
     study: ResolvedStudy
     folder: RawFolder
     patience: Patience
+    before: StudyRow | None
     elsewhere: Held
     not_wanted: Held
     _arrivals: Arrivals = field(init=False)
@@ -51,6 +56,7 @@ class Retrieval:
 
     def run(self, row: StudyRow) -> StudyRow:
         """The study's row, after its manifest was written. Raises where no archive tells what the study holds."""
+        self._doubt = self.study.reason
         source, listed = self._first_that_answers()
         if listed.count == 0 and self.folder.read_manifest():
             raise BadInput("STUDY_EMPTY")  # what an earlier run brought stays as it is
@@ -78,12 +84,21 @@ class Retrieval:
             if listed.count == 0:
                 empty = empty or (archive, listed)
                 continue
-            if errors and (listed.count or 0) < (self.study.expected_instances or 0):
-                self._doubt = errors[0].code  # the archive that does not answer has more of it
+            if self._is_fewer_than_before(listed):
+                # An archive that does not answer may have the others; else they are gone once it is said twice.
+                self._doubt = errors[0].code if errors else self._doubt or self._shrank()
             return archive, listed
         if errors or empty is None:
             raise errors[0]
         return empty
+
+    def _is_fewer_than_before(self, listed: Expected) -> bool:
+        has_run = self.before is not None and self.before.found
+        before = self.before.expected if has_run else self.study.expected_instances
+        return (listed.besides(self.not_wanted.keys()) or 0) < (before or 0)
+
+    def _shrank(self) -> str:
+        return "" if self.before is not None and self.before.reason == SHRANK else SHRANK
 
     def _listed(self, archive: Archive) -> Expected:
         self.patience.check(archive)
@@ -111,7 +126,7 @@ class Retrieval:
                 self._doubt = error.code
                 break
             if has_more(listed, last):
-                self._doubt = "STUDY_SHRANK"
+                self._doubt = SHRANK
             if not has_more(last, listed):
                 break
             listed = joined(listed, last)
@@ -184,7 +199,7 @@ class Retrieval:
     def _compared(self, listed: Expected) -> Comparison:
         contested = self._contested()
         here = {uid: row for uid, row in self.folder.verified.items() if uid not in contested}
-        return compare(listed, here, {uid: row for uid, (_, row) in self.not_wanted.items()})
+        return compare(listed, here, {uid: row for uid, (_, row) in self.not_wanted.items() if uid not in contested})
 
     def _missing(self, listed: Expected) -> list[InstanceMatch]:
         """What may be asked for by name."""

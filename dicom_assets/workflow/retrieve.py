@@ -89,6 +89,7 @@ def _retrieval(stage: _Stage, study: ResolvedStudy) -> Retrieval:
         study=study,
         folder=folder,
         patience=stage.patience,
+        before=stage.before.get(key),
         elsewhere=held_by(job.zones, key, (*but_not, *others)),
         not_wanted=held_by(job.zones, key, but_not),
     )

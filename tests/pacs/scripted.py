@@ -59,11 +59,12 @@ def answer(field: int, status: int, message_id: int = 1, **more: int) -> Command
 
 
 class Peer:
-    """The archive's end of one connection. sizes: of the P-DATA PDUs that came."""
+    """The archive's end of one connection. sizes: of the P-DATA PDUs that came. said, heard: every byte."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.sizes: list[int] = []
+        self.said, self.heard = bytearray(), bytearray()
         self._contexts: tuple[Context, ...] = ()
 
     def negotiate(self, maximum: int | None = None) -> None:
@@ -87,7 +88,9 @@ class Peer:
         return kind, self._read(length)
 
     def send(self, kind: int, body: bytes) -> None:
-        self.socket.sendall(struct.pack(">BxI", kind, len(body)) + body)
+        encoded = struct.pack(">BxI", kind, len(body)) + body
+        self.said += encoded
+        self.socket.sendall(encoded)
 
     def say(self, command: Command, data: bytes = b"") -> None:
         """A whole message in one PDU, in the context of its SOP class."""
@@ -124,6 +127,7 @@ class Peer:
             if not (piece := self.socket.recv(count - len(content))):
                 raise EOFError
             content += piece
+        self.heard += content
         return content
 
 

@@ -22,7 +22,7 @@ from tests.pacs.peers import LITTLE_ENDIAN, STUDY, Kept, keeping, wanted
 from tests.pacs.scripted import CT, Peer, data_set, found, fragment, got, scripted, storing
 
 #: Patient with silence, and not with what brings nothing.
-BUSTLE = Timeouts(connect=5, acse=2, first_response=2, stall=2, no_progress=2)
+BUSTLE = Timeouts(connect=5, acse=2, first_response=1.5, stall=1.5, no_progress=1.5)
 #: Seconds for which a peer goes on that brings nothing; who waited for its end would hear that it hung up.
 _LONG = 25
 
@@ -72,15 +72,11 @@ def _pending(peer: Peer) -> None:
     peer.say(got(0xFF00, NumberOfRemainingSuboperations=2))
 
 
-def _empty_pdus(peer: Peer) -> None:
-    peer.socket.sendall(b"\x04\x00\x00\x00\x00\x00" * 100)
-
-
 def _empty_fragments(peer: Peer) -> None:
     peer.send(P_DATA, fragment(peer.context(CT), 0, b"") * 100)
 
 
-@pytest.mark.parametrize("nothing", [_pending, _empty_pdus, _empty_fragments])
+@pytest.mark.parametrize("nothing", [_pending, _empty_fragments])
 def test_what_brings_nothing_has_an_end(nothing: Callable[[Peer], None]) -> None:
     """However many bytes it is; the archive hangs up long after."""
 
@@ -182,6 +178,7 @@ def test_a_query_that_was_cancelled_is_capped_however_the_archive_takes_it(
     then: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "_MOST_ANSWERS", 10)
+    monkeypatch.setattr(queries, "_CANCEL_SECONDS", 0.2)
 
     def script(peer: Peer) -> None:
         peer.negotiate()

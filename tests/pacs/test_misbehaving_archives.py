@@ -249,17 +249,12 @@ def test_a_move_whose_responses_are_far_apart_goes_on_while_instances_flow() -> 
 
 
 def test_the_rate_that_we_keep_is_not_taken_for_a_standstill() -> None:
-    """An instance in 3 seconds, where 2 without progress are too many."""
-
-    def handle(_event: evt.Event) -> Iterator:
-        push(port[0], [instance(0)])
-        yield (None, None)
-
-    port, timeouts = [0], replace(PATIENT, first_response=2, stall=2, no_progress=2)
-    with serving({evt.EVT_C_MOVE: handle}, retrieve="move", timeouts=timeouts) as archive:
+    """An instance in 2 seconds, where 1.5 without progress are too many."""
+    port, timeouts = [0], replace(PATIENT, first_response=1.5, stall=1.5, no_progress=1.5)
+    with serving(moving(port, 2, sent(0), sent(1)), retrieve="move", timeouts=timeouts) as archive:
         port[0] = archive.receiver_port
-        report = retrieve(replace(archive, instances_per_second=1 / 3), 1)
-    assert (report.instances, report.reason) == (1, "PACS_UNKNOWN_DESTINATION")
+        report = retrieve(replace(archive, instances_per_second=0.5), 2)
+    assert (report.instances, report.completed, report.remaining) == (2, 2, 0)
 
 
 def test_an_instance_that_arrives_after_the_final_response_is_not_lost() -> None:
