@@ -42,10 +42,11 @@ up: install
 	    $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $(PORT)
 
 # Some hundred thousand damaged instances through the de-identification engine (an hour), an archive killed twenty times
-# while it sends, 100,000 studies planned
+# while it sends, damaged DICOM streams in both directions, 100,000 studies planned
 torture: install-test
 	MUTANTS_PER_SEED=2000 $(BIN)/python -m pytest -q tests/deid/test_engine_against_reference.py
 	ORTHANC_RESTARTS=10 $(BIN)/python -m pytest -q tests/workflow/test_orthanc_restarts.py
+	STREAM_MUTANTS=3000 $(BIN)/python -m pytest -q tests/torture/test_damaged_streams.py
 	STUDIES=100000 $(BIN)/python -m pytest -q -s tests/torture/test_hundred_thousand_studies.py
 
 clean:

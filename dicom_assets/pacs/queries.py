@@ -107,7 +107,7 @@ class _Queries:
         raise RetryLater("PACS_ABORTED")
 
     def _responses(self, association: Association) -> Iterator[tuple[Meaning, bytes]]:
-        """Responses to the last request; late ones to an earlier request are read and dropped, and those to none end the
+        """Responses to the last request. Late ones to an earlier request are read and dropped; those to none end the
         query: dropped, they would make a short list."""
         while True:
             _, response = association.next_command()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..pacs.find import Expected, InstanceMatch
 from ..storage.manifests import RawInstance
@@ -50,6 +50,12 @@ def joined(first: Expected, last: Expected) -> Expected:
         return last
     both = {one.sop_instance_uid: one for one in (*first.instances, *last.instances)}
     return Expected(tuple(both[uid] for uid in sorted(both)), last.series, len(both), last.level)
+
+
+def with_held(listed: Expected, here: Rows) -> Expected:
+    """A list of instances, and what is here: for an archive that does not list all of it any more, and may again."""
+    held = tuple(InstanceMatch(uid, row.sop_class_uid, row.series_instance_uid) for uid, row in here.items())
+    return joined(listed, replace(listed, instances=held))
 
 
 def has_more(last: Expected, first: Expected) -> bool:

@@ -14,7 +14,7 @@ from ..storage.ledger import StudyRow
 from ..storage.manifests import RawInstance, ResolvedStudy
 from ..storage.raw import RawFolder
 from ..storage.set_aside import CONFLICT, CUT_SHORT
-from .completeness import Comparison, compare, has_more, joined
+from .completeness import Comparison, compare, has_more, joined, with_held
 from .job import Job
 from .patience import DEAD, Patience
 
@@ -65,7 +65,9 @@ class Retrieval:
         self._arrivals = Arrivals(self.folder, self.elsewhere, frozenset(self.not_wanted))
         with self._arrivals.opened():
             listed = self._rounds(source, listed)
-        if listed.instances and not self._doubt:
+        if listed.instances and self._doubt:
+            listed = with_held(listed, self.folder.verified)
+        elif listed.instances:
             self.folder.drop_unlisted({one.sop_instance_uid for one in listed.instances})
         self.folder.aside.settle(self._contested_before - self._contested())
         self.folder.aside.write()
@@ -84,21 +86,23 @@ class Retrieval:
             if listed.count == 0:
                 empty = empty or (archive, listed)
                 continue
-            if self._is_fewer_than_before(listed):
-                # An archive that does not answer may have the others; else they are gone once it is said twice.
-                self._doubt = errors[0].code if errors else self._doubt or self._shrank()
+            if self._is_less_than_before(listed, elsewhere=bool(errors)):
+                # The archive that does not answer may have the rest; else it is gone where two runs were told so.
+                has_shrunk_before = self.before is not None and self.before.reason == SHRANK
+                self._doubt = errors[0].code if errors else self._doubt or ("" if has_shrunk_before else SHRANK)
             return archive, listed
         if errors or empty is None:
             raise errors[0]
         return empty
 
-    def _is_fewer_than_before(self, listed: Expected) -> bool:
-        has_run = self.before is not None and self.before.found
-        before = self.before.expected if has_run else self.study.expected_instances
-        return (listed.besides(self.not_wanted.keys()) or 0) < (before or 0)
-
-    def _shrank(self) -> str:
-        return "" if self.before is not None and self.before.reason == SHRANK else SHRANK
+    def _is_less_than_before(self, listed: Expected, *, elsewhere: bool) -> bool:
+        """It lacks some of what an earlier run brought, or, where none did, is fewer than when the study was found.
+        elsewhere: in another archive, perhaps."""
+        brought = {row.sop_instance_uid for row in self.folder.read_manifest()}
+        if listed.instances is not None and not brought <= {one.sop_instance_uid for one in listed.instances}:
+            return True
+        is_fewer = (listed.besides(self.not_wanted.keys()) or 0) < (self.study.expected_instances or 0)
+        return is_fewer and (elsewhere or not brought)
 
     def _listed(self, archive: Archive) -> Expected:
         self.patience.check(archive)

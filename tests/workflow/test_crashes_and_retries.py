@@ -197,15 +197,15 @@ def test_the_sensor_turns_requests_into_partitions_and_runs_once(
         monkeypatch.setenv(name, value)
     defs = build_defs()
     with open_instance(site.dagster_home) as instance:
-        context = dg.build_sensor_context(instance=instance, definitions=defs, resources={"storage": _storage()})
+        context = dg.build_sensor_context(instance=instance, definitions=defs, resources=_resources())
         result = batch_requests(context)
         assert [request.partition_key for request in result.run_requests] == [batch]
         (added,) = result.dynamic_partitions_requests
         instance.add_dynamic_partitions(added.partitions_def_name, added.partition_keys)
-        assert not batch_requests(context).run_requests
+        assert isinstance(batch_requests(context), dg.SkipReason)
 
 
-def _storage() -> object:
-    from dicom_assets.defs.resources import StorageResource
+def _resources() -> dict[str, object]:
+    from dicom_assets.defs.resources import PacsResource, StorageResource
 
-    return StorageResource()
+    return {"storage": StorageResource(), "pacs": PacsResource()}

@@ -35,7 +35,7 @@ def test_an_archive_that_is_down(site: Site, corpus: Corpus, command: list[str])
     site.use(free_port(), "DEMO_ARCHIVE")
     batch = site.plan_all(corpus)
     done = site.run(*command, *([batch] if command == ["run"] else []))
-    assert_says(done, "PACS_UNREACHABLE")
+    assert_says(done, "PACS_PORT_CLOSED")
     assert not list(site.zones.restricted.rglob("*.parquet"))
     assert not site.zones.released.exists()
 
