@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 3000
+# processes that test side by side; much of what they do is waiting
+TESTERS ?= 3
 
 .PHONY: demo test torture up install install-test bench lint clean
 
@@ -28,7 +30,7 @@ demo: install
 test: install-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -q -rs
+	$(BIN)/python -m pytest -q -rs --numprocesses $(TESTERS) --dist worksteal
 
 # for example: make bench BENCH="--quick --only pydcm --only dicom-assets"
 bench: install .venv-bench/.installed

@@ -1,5 +1,6 @@
 """What a study's folder holds: one row an instance, written after all of its files."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,10 @@ def manifest_of(folder: Path) -> Path:
 
 def batches_holding(zones: Zones, study_key: str) -> list[str]:
     """Batches whose raw folders hold instances of the study, sorted."""
-    return sorted(path.parent.parent.name for path in (zones.restricted / "raw").glob(f"*/{study_key}/{MANIFEST}"))
+    raw = zones.restricted / "raw"
+    # Not by Path.glob(): over ten thousand batches it takes a quarter of a second a study.
+    batches = os.listdir(raw) if raw.is_dir() else []
+    return sorted(batch for batch in batches if os.path.isfile(f"{raw}/{batch}/{study_key}/{MANIFEST}"))
 
 
 def held_by(zones: Zones, study_key: str, batches: Iterable[str]) -> dict[str, tuple[Path, RawInstance]]:
