@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..batches.cohort import Note, parse_date, read_cohort
 from ..batches.planning import Plan, plan_cohort, plan_window, write_batches
-from ..errors import REASONS, BadInput
+from ..errors import REASONS, BadInput, DicomAssetsError
 from ..pacs.archive import Archive
 from ..pacs.find import StudyMatch, StudyQuery, in_order, open_finder
 from ..settings import Settings
@@ -41,13 +41,19 @@ def find(options: argparse.Namespace) -> int:
 
 
 def _in_any(archives: Sequence[Archive], query: StudyQuery) -> list[StudyMatch]:
-    """Of a study that several archives hold, the first one's; by date, time, UID."""
+    """Of a study that several archives hold, the first one's; by date, time, UID. All or nothing: raises where one of
+    them does not answer, and says which."""
     found: dict[str, StudyMatch] = {}
     for archive in archives:
-        with open_finder(archive) as finder:
-            for match in finder.studies(query):
-                found.setdefault(match.study_instance_uid, match)
-            _say_unproved(finder.unproved)
+        try:
+            with open_finder(archive) as finder:
+                for match in finder.studies(query):
+                    found.setdefault(match.study_instance_uid, match)
+                _say_unproved(finder.unproved)
+        except DicomAssetsError as error:
+            if len(archives) > 1:
+                error.add_note(f"This is archive {archive.name}; dicom-assets echo tries each.")
+            raise
     return in_order(found.values())
 
 

@@ -21,7 +21,7 @@ def echo(_options: argparse.Namespace) -> int:
 def _ways(archive: Archive) -> list[tuple[Callable[[Archive], None], str]]:
     """How the settings mean to talk to it; C-ECHO where they name nothing, to say so."""
     by_web = [(echo_dicomweb, "DICOMweb answers: network, URL and QIDO-RS are right.")]
-    by_dimse = [(c_echo, "The archive answers: network, AE titles and C-ECHO are right.")]
+    by_dimse = [(c_echo, "The archive answers C-ECHO: network and AE titles are right.")]
     return [
         *(by_dimse if archive.host or not archive.dicomweb_url else []),
         *(by_web if archive.dicomweb_url else []),

@@ -36,6 +36,8 @@ def send_released(
             f"{len(report.refused)} refused, {report.not_sent} not sent; {report.committed} committed"
         )
         if report.failure is not None:
+            for note in getattr(report.failure, "__notes__", ()):
+                context.log.info(note)
             raise report.failure
         if report.refused:
             raise Refused("DELIVERY_INCOMPLETE")

@@ -7,7 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.execution.plan.objects import ErrorSource
 
+from ..errors import REASONS
 from ..storage.atomic import create_exclusively
 from .assets import ASSETS
 from .lanes import STARTED_BY_HAND, URGENT, lane_of
@@ -53,15 +55,18 @@ def run_batch(
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
-    return RunOutcome(result.success, _first_failure(result.all_events))
+    return RunOutcome(result.success, first_failure(result.all_events))
 
 
-def _first_failure(events: Sequence[dg.DagsterEvent]) -> str:
+def first_failure(events: Sequence[dg.DagsterEvent]) -> str:
+    """What the first step that failed said, or what is known of it; empty where none failed."""
     for event in events:
         if event.is_step_failure:
             data = event.step_failure_data
             if data.user_failure_data is not None and data.user_failure_data.description:
                 return data.user_failure_data.description
+            if data.error_source == ErrorSource.INTERRUPT:  # between two stages, in Dagster's own code
+                return f"INTERRUPTED: {REASONS['INTERRUPTED']}"
             if data.error is not None and "check" in data.error.message.lower():
                 return "LEDGER_DOES_NOT_ADD_UP: a blocking check failed; dicom-assets ledger shows the counts."
             return "INTERNAL_ERROR: a step failed; the run's page in the Dagster UI names it."

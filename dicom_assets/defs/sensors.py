@@ -61,11 +61,13 @@ def batch_requests(
 def retry_batches(
     context: dg.SensorEvaluationContext, storage: StorageResource, pacs: PacsResource
 ) -> dg.SensorResult | dg.SkipReason:
-    due = {batch: times for batch, times, when in _to_run_again(context.instance) if when <= datetime.now(UTC)}
+    waiting = _to_run_again(context.instance)
+    due = {batch: times for batch, times, when in waiting if when <= datetime.now(UTC)}
     with coded_failures():
-        ready, why_not = _ready(settings_from(storage, pacs), sorted(due))
+        settings = settings_from(storage, pacs)
+        ready, why_not = _ready(settings, sorted(due))
     if not ready:
-        return dg.SkipReason(why_not or "No batch waits for another run.")
+        return dg.SkipReason(why_not or _next_run(settings, [when for _, _, when in waiting]))
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -93,6 +95,13 @@ def _ready(settings: Settings, batches: Sequence[str]) -> tuple[list[str], str]:
     waiting = len(batches) - len(urgent)
     opening = settings.hours.describe(settings.hours.next_opening(now))
     return urgent[:_A_TICK], f"{waiting} waiting for the archive's hours: they begin {opening}" if waiting else ""
+
+
+def _next_run(settings: Settings, moments: Sequence[datetime]) -> str:
+    """moments: at which batches are due for another run, none of them yet."""
+    if not moments:
+        return "No batch waits for another run."
+    return f"{len(moments)} waiting for another run: the next is due {settings.hours.describe(min(moments))}"
 
 
 def _to_run_again(instance: dg.DagsterInstance) -> list[tuple[str, int, datetime]]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from pydicom.dataset import Dataset
 
-from ..errors import BadInput, RetryLater
+from ..errors import BadInput, DicomAssetsError, RetryLater
 from .archive import Archive
 from .association import Association, Context
 from .commands import C_FIND_RQ, request
@@ -39,8 +39,13 @@ def open_queries(archive: Archive) -> Iterator[Ask]:
     try:
         queries.open()
         yield queries.ask
-    finally:
+    except DicomAssetsError:
         queries.close()
+        raise
+    except BaseException:
+        queries.drop()  # perhaps in the middle of an answer, which nobody wants to wait for
+        raise
+    queries.close()
 
 
 class _Queries:
@@ -70,13 +75,13 @@ class _Queries:
             return self._ask(keys)
         except RetryLater as error:
             was_in_use = self._message_id > 1
-            self._drop()
+            self.drop()
             if not was_in_use or error.code != "PACS_REQUEST_ABORTED":
                 raise
         self.open()
         return self._ask(keys)
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
         if self._association is not None:
             self._association.abort()
         self.close()
@@ -128,4 +133,4 @@ class _Queries:
                     return
                 if time.monotonic() > deadline:
                     break
-        self._drop()
+        self.drop()

@@ -181,4 +181,4 @@ def answers_query(match: StudyMatch, query: StudyQuery, believed: tuple[str, ...
 
 def normalised(identifier: str) -> str:
     """For comparison only."""
-    return identifier.strip(" \0").casefold()
+    return identifier.strip(" \0").lower()

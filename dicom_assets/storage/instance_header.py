@@ -36,9 +36,8 @@ _INFLATED = 1 << 20  #: bytes of a deflated data set that are looked at
 _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
-_short = struct.Struct("<HH2sH").unpack_from
-_implicit = struct.Struct("<HHL").unpack_from
-_length = struct.Struct("<L").unpack_from
+#: Byte order -> header with a short length, header of implicit VR, long length
+_STRUCTS = {order: tuple(struct.Struct(order + form).unpack_from for form in ("HH2sH", "HHL", "L")) for order in "<>"}
 
 
 class Identity(NamedTuple):
@@ -81,7 +80,7 @@ def length_of_meta(head: bytes) -> int:
     """Where the data set begins in a Part 10 file. head: its first LONGEST_META bytes, or all. 0 where it is none."""
     if len(head) < _META_BEGINS or not head.startswith(_BEGINNING, 128):
         return 0
-    start = _META_BEGINS + _length(head, _META_BEGINS - 4)[0]
+    start = _META_BEGINS + int.from_bytes(head[_META_BEGINS - 4 : _META_BEGINS], "little")
     return start if start <= len(head) else 0
 
 
@@ -95,7 +94,7 @@ def read_identity(handle: int, size: int) -> Identity | None:
     meta = _Reader(lambda begin, count: head[begin : begin + count], start, implicit=False)
     syntax = _text(meta.top_level(_META_BEGINS, {_SYNTAX}).get(_SYNTAX, b""))
     try:
-        found, is_cut = ({}, False) if syntax == _BIG_ENDIAN else _data_set(handle, start, size, syntax)
+        found, is_cut = _data_set(handle, start, size, syntax)
     except zlib.error:
         return None
     if (_STUDY in found and _SOP_INSTANCE in found) or is_cut or syntax == DEFLATED:
@@ -112,7 +111,7 @@ def _data_set(handle: int, start: int, size: int, syntax: str) -> tuple[dict[int
         reader = _Reader(lambda begin, count: content[begin : begin + count], len(content))
         found = reader.top_level(0, _KEYWORDS.keys())
         return found, len(content) < _INFLATED and (reader.is_cut or not engine.eof)
-    reader = _Reader(lambda begin, count: os.pread(handle, count, begin), size)
+    reader = _Reader(lambda begin, count: os.pread(handle, count, begin), size, order="<>"[syntax == _BIG_ENDIAN])
     return reader.top_level(start, _KEYWORDS.keys()), reader.is_cut
 
 
@@ -147,11 +146,14 @@ class _Strange(Exception):
 
 
 class _Reader:
-    """The elements of a little endian data set, read window by window. read(begin, count) gives the bytes. implicit:
-    None to let the first element tell, which senders that mislabel do better than the transfer syntax."""
+    """The elements of a data set, read window by window. read(begin, count) gives the bytes. implicit: None to let the
+    first element tell, which senders that mislabel do better than the transfer syntax. order: of struct."""
 
-    def __init__(self, read: Callable[[int, int], bytes], end: int, implicit: bool | None = None) -> None:
+    def __init__(
+        self, read: Callable[[int, int], bytes], end: int, implicit: bool | None = None, order: str = "<"
+    ) -> None:
         self.is_cut = False
+        self._short_header, self._implicit_header, self._long_length = _STRUCTS[order]
         self._read, self._end, self._implicit = read, end, implicit
         self._window, self._begin = b"", 0
 
@@ -198,17 +200,17 @@ class _Reader:
         """Tag, VR, length, and where the value begins."""
         offset = self._at(position, 8)
         if implicit:
-            group, number, length = _implicit(self._window, offset)
+            group, number, length = self._implicit_header(self._window, offset)
             vr = b""
         else:
-            group, number, vr, length = _short(self._window, offset)
+            group, number, vr, length = self._short_header(self._window, offset)
             if vr in _LONG_VRS:
                 offset = self._at(position, 12)
-                return group << 16 | number, vr, _length(self._window, offset + 8)[0], position + 12
+                return group << 16 | number, vr, self._long_length(self._window, offset + 8)[0], position + 12
             if vr not in _SHORT_VRS and group != 0xFFFE:
                 raise _Strange  # padding behind the data set among them
             if group == 0xFFFE:
-                length = _length(self._window, offset + 4)[0]
+                length = self._long_length(self._window, offset + 4)[0]
         if not group and not number:
             raise _Strange
         return group << 16 | number, vr, length, position + 8
@@ -218,7 +220,7 @@ class _Reader:
         while position < self._end:
             if position + 8 > self._end:
                 raise _Cut
-            group, number, length = _implicit(self._read(position, 8), 0)
+            group, number, length = self._implicit_header(self._read(position, 8), 0)
             position += 8
             if group << 16 | number == _SEQUENCE_END:
                 return position

@@ -1,6 +1,5 @@
 """What a study's folder holds: one row an instance, written after all of its files."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +73,9 @@ def manifest_of(folder: Path) -> Path:
 def batches_holding(zones: Zones, study_key: str) -> list[str]:
     """Batches whose raw folders hold instances of the study, sorted."""
     raw = zones.restricted / "raw"
-    # Not by Path.glob(): over ten thousand batches it takes a quarter of a second a study.
-    batches = os.listdir(raw) if raw.is_dir() else []
-    return sorted(batch for batch in batches if os.path.isfile(f"{raw}/{batch}/{study_key}/{MANIFEST}"))
+    # Over ten thousand batches Path.glob() takes three times as long.
+    batches = raw.iterdir() if raw.is_dir() else ()
+    return sorted(batch.name for batch in batches if (batch / study_key / MANIFEST).is_file())
 
 
 def held_by(zones: Zones, study_key: str, batches: Iterable[str]) -> dict[str, tuple[Path, RawInstance]]:

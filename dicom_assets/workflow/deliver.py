@@ -23,6 +23,12 @@ from .destination import address_of, digest_of, kind_of
 from .job import Progress, coded_file_errors, no_progress
 from .outgoing import Outgoing, parcel_of, released_instances
 
+#: The sentences of reasons.toml name the settings of archives.
+_ABOUT_THE_DESTINATION = (
+    "The archive meant here is the destination: check its address (--to, DICOM_DELIVERY_TO), DICOM_DELIVERY_TLS and "
+    "DICOM_DELIVERY_AUTHORIZATION_FILE instead of the DICOM_PACS_ settings."
+)
+
 
 @dataclass(frozen=True)
 class DeliveryReport:
@@ -30,7 +36,7 @@ class DeliveryReport:
 
     committed: of those that are there now, what the destination vouches for. refused: (path below the released root,
     reason code). warned: of the sent ones, what the destination may have changed. commitment_offered: None where it was
-    not asked. failure: what stopped the delivery before its end.
+    not asked. failure: what stopped the delivery before its end; its notes say what else to know.
     """
 
     destination_kind: str
@@ -65,6 +71,8 @@ def deliver(
         held = held_instances(destination, sorted({one.series for one in released if one.sha256}))
         missing = [one for one in released if not _is_there(one, record, held)]
         failure = _send(missing, record, destination, progress, pauses) if missing else held.failure
+        if failure is not None and failure.code.startswith("PACS_"):
+            failure.add_note(_ABOUT_THE_DESTINATION)
         offered = None if failure else _commit(released, record, destination)
     return _report(released, missing, record, kind_of(destination), offered, failure)
 

@@ -129,6 +129,14 @@ def test_a_cohort_becomes_studies_and_what_is_not_known_stays_a_row(archives: tu
     assert (plan.not_found, plan.ambiguous, plan.merged, plan.not_asked) == (1, 1, 1, 0)
 
 
+def test_a_row_with_a_wrong_key_beside_the_uid_does_not_stand_for_the_study(
+    archives: tuple[Archive, Archive],
+) -> None:
+    wrong = RequestRow(study_instance_uid="1.2.1", patient_id="WRONG")
+    plan = plan_cohort(archives, [wrong, RequestRow(accession_number="X1")])
+    assert plan.rows == (wrong, RequestRow(study_instance_uid="1.2.1"))
+
+
 def test_a_patient_who_may_have_more_elsewhere_stays_a_row(archives: tuple[Archive, Archive]) -> None:
     plan = plan_cohort((archives[0], down("2")), [RequestRow(patient_id="A"), RequestRow(accession_number="X1")])
     assert [row.patient_id or row.study_instance_uid for row in plan.rows] == ["A", "1.2.1"]

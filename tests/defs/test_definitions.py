@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from dicom_assets.definitions import build_defs
+from dicom_assets.defs.instance import first_failure
 from dicom_assets.deid.profile import load_profile
 from tests.support.site import REPOSITORY
 
@@ -70,3 +71,17 @@ def test_the_instance_that_the_command_line_makes_is_the_repositorys() -> None:
     assert b"NoOpComputeLogManager" in ours
     with dg.DagsterInstance.from_config(str(REPOSITORY / "dicom_assets" / "defs")) as instance:
         assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+
+
+def test_an_interruption_in_dagsters_own_code_is_said_to_be_one() -> None:
+    @dg.op
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    @dg.job
+    def alone() -> None:
+        interrupted()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = alone.execute_in_process(instance=instance, raise_on_error=False)
+    assert first_failure(result.all_events).startswith("INTERRUPTED: ")

@@ -106,8 +106,9 @@ def test_a_batch_that_the_archive_kept_waiting_runs_again_and_again_less_often(
     zones: Zones, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = request(zones, "nightly")
-    ended = ended_run(instance, batch)
     assert tick(instance, "retry_batches").skip_message == "No batch waits for another run."
+    ended = ended_run(instance, batch)
+    assert tick(instance, "retry_batches").skip_message.startswith("1 waiting for another run: the next is due ")
     later(monkeypatch, minutes=7)
     (again,) = tick(instance, "retry_batches").run_requests
     assert (again.run_key, again.partition_key, again.tags[TIMES]) == (f"{batch}-again-1", batch, "1")

@@ -100,6 +100,7 @@ def match(**changes: object) -> StudyMatch:
         (StudyQuery(patient_id="007"), match(patient_id="7"), False),
         (StudyQuery(patient_id="abc"), match(patient_id="ABC"), True),  # some archives match and answer so
         (StudyQuery(patient_id="abc"), match(patient_id="abd"), False),
+        (StudyQuery(patient_id="STRASSE1"), match(patient_id="Straße1"), False),
         (StudyQuery(accession_number="A1"), match(accession_number="a1"), True),
         (StudyQuery(accession_number="01"), match(accession_number="1"), False),
         (StudyQuery(patient_id="007"), match(), False),

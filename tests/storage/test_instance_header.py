@@ -64,7 +64,9 @@ def test_of_every_bundled_file_it_says_what_pydicom_says() -> None:
     assert cut == {"MR_truncated.dcm", "rtplan_truncated.dcm"}
 
 
-@pytest.mark.parametrize("name", ["CT_small.dcm", "JPEG2000.dcm", "rtplan.dcm", "image_dfl.dcm"])
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "JPEG2000.dcm", "rtplan.dcm", "image_dfl.dcm", "MR_small_bigendian.dcm"]
+)
 def test_a_file_that_ends_within_an_element_is_never_taken_for_a_whole_one(name: str, tmp_path: Path) -> None:
     path = next(Path(data.__file__).parent.rglob(name))
     content = path.read_bytes()
@@ -72,12 +74,13 @@ def test_a_file_that_ends_within_an_element_is_never_taken_for_a_whole_one(name:
     edges = {len(content) - 8}  # encapsulated pixel data without its delimiter is forgiven
     if name != "image_dfl.dcm":
         syntax = pydicom.filereader.read_file_meta_info(path).TransferSyntaxUID
-        elements = data_element_generator(BytesIO(content[start:]), syntax.is_implicit_VR, True)
-        edges |= {start + one.value_tell + one.length for one in elements if getattr(one, "length", None)}
+        elements = data_element_generator(BytesIO(content[start:]), syntax.is_implicit_VR, syntax.is_little_endian)
+        edges |= {start + one.value_tell + one.length for one in elements if hasattr(one, "length")}
     for size in range(start + 1, len(content), max((len(content) - start) // 199, 1)):
         identity = identity_of(written(tmp_path / "cut.dcm", content[:size]))
         taken = identity is not None and not identity.is_cut and identity.study_instance_uid != ""
-        assert not taken or size in edges
+        # zeros behind an element are padding, and a big endian tag may begin with one
+        assert not taken or size in edges or (size - 1 in edges and not content[size - 1])
 
 
 def test_a_deflated_data_set_is_inflated_no_further_than_needed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_assets.errors import RetryLater
+from dicom_assets.errors import DicomAssetsError, RetryLater
 from dicom_assets.storage.arrivals import Arrivals
 from dicom_assets.storage.manifests import RawInstance
 from dicom_assets.storage.raw import RawFolder
@@ -245,3 +245,17 @@ def test_what_is_not_listed_is_set_aside(bench: Bench) -> None:
     assert set(folder.verified) == {"1.2.2"}
     assert [row.reason for row in bench.set_aside()] == ["INSTANCE_NOT_LISTED"]
     assert bench.files() == {name_of("1.2.2")}
+
+
+def test_a_conflict_is_on_record_before_either_content_counts(bench: Bench) -> None:
+    folder = RawFolder(bench.folder, bench.aside, STUDY, name_of)
+    folder.open()
+    with Arrivals(folder).opened() as arrivals:
+        for content in (data_set("1.2.1"), data_set("1.2.1", PatientName="Somebody^Else")):
+            arrival = arrivals.begin(CT, "1.2.1", ExplicitVRLittleEndian)
+            arrival.write(content)
+            arrival.keep()
+        folder.path_of("1.2.1").mkdir()  # where the first was to lie: as far as a killed process comes
+        with pytest.raises(DicomAssetsError):
+            arrivals.settle()
+    assert bench.aside.conflicts() == {"1.2.1"}

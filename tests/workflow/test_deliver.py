@@ -80,6 +80,7 @@ def test_each_delivery_leaves_a_line_in_the_audit_log_even_where_nobody_listens(
     nobody = destination_of(f"127.0.0.1:{free_port()}:NOBODY", OURS)
     report = sent(zones, nobody, batch)
     assert report.failure.code in ("PACS_PORT_CLOSED", "PACS_UNREACHABLE")
+    assert "DICOM_DELIVERY_TO" in report.failure.__notes__[0]
     assert counts(report) == (4, 0, 0, 0, 4)
     assert states(zones, nobody, batch, files) == [BEGUN] * 4
     (line,) = map(json.loads, zones.audit_log.read_text().splitlines())

@@ -13,9 +13,12 @@ import pytest
 from dicom_assets.batches.request import load_request
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
+from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.corpus import Corpus, DemoStudy
+from dicom_assets.errors import Refused, RetryLater
 from dicom_assets.pacs.archive import Archive
-from dicom_assets.storage.ledger import StudyRow, sums_that_fail
+from dicom_assets.storage.atomic import exclusive_lock
+from dicom_assets.storage.ledger import StudyRow, read_stage, sums_that_fail
 from dicom_assets.storage.manifests import RawInstance, manifest_of
 from dicom_assets.storage.tables import read_rows
 from dicom_assets.storage.zones import Zones
@@ -27,6 +30,7 @@ from dicom_assets.workflow.release import validate_and_release
 from dicom_assets.workflow.resolve import resolve_studies
 from dicom_assets.workflow.retrieve import retrieve_studies
 from tests.support.faulty_archive import HoldsBack
+from tests.support.ports import free_port
 
 PROVING = (deidentify_studies, map_batch, validate_and_release)
 
@@ -127,6 +131,63 @@ def test_what_vanished_again_before_it_was_asked_for_is_nothing_to_wait_for(
     archive.held = held
     row = run(job, second.batch)
     assert (row.state, row.expected, row.received) == ("done", 0, 0)
+
+
+def test_an_instance_that_took_the_place_of_another_is_new(
+    job: Job, archive: HoldsBack, study: DemoStudy, day: date
+) -> None:
+    (first,) = plan_nightly(job, day + timedelta(days=1), 3)
+    run(job, first.batch)
+    archive.held = frozenset({study.instances[0].sop_instance_uid})
+    (second,) = plan_nightly(job, day + timedelta(days=2), 3)
+    run(job, second.batch)
+    assert raw(job, second.batch, study) == {study.instances[-1].sop_instance_uid}
+
+
+def test_what_is_new_is_not_there_by_an_archive_that_has_the_old(
+    job: Job, archive: HoldsBack, study: DemoStudy, day: date, corpus: Corpus, tmp_path: Path
+) -> None:
+    (first,) = plan_nightly(job, day + timedelta(days=1), 3)
+    run(job, first.batch)
+    archive.release()
+    (second,) = plan_nightly(job, day + timedelta(days=2), 3)
+    resolve_studies(job, second.batch)
+    (tmp_path / "old").mkdir()
+    for instance in study.instances[:-1]:
+        shutil.copyfile(corpus.folder / instance.path, tmp_path / "old" / f"{instance.sop_instance_uid}.dcm")
+    with EmbeddedArchive(tmp_path / "old") as old:
+        down = replace(job.archive, port=free_port())
+        job = replace(job, archives=(down, replace(job.archive, name="2", port=old.port)))
+        with pytest.raises(RetryLater):
+            retrieve_studies(job, second.batch)
+    (row,) = read_stage(job.zones, second.batch, "raw_dicom")
+    assert (row.state, row.reason) == ("incomplete", "PACS_PORT_CLOSED")
+
+
+def test_a_conflict_with_an_earlier_night_ends_where_the_archive_sends_again_what_is_held(
+    job: Job, archive: HoldsBack, study: DemoStudy, day: date
+) -> None:
+    (first,) = plan_nightly(job, day + timedelta(days=1), 3)
+    run(job, first.batch)
+    archive.release()
+    path = archive.folder / f"{study.instances[0].sop_instance_uid}.dcm"
+    held = path.read_bytes()
+    path.write_bytes(held[:-20] + bytes([held[-20] ^ 1]) + held[-19:])
+    usual = archive.chosen  # whole studies are all that it sends
+    archive.chosen = lambda event: usual(event) if event.identifier.QueryRetrieveLevel == "STUDY" else []
+    (second,) = plan_nightly(job, day + timedelta(days=2), 3)
+    row = run(job, second.batch)
+    assert (row.reason, row.expected, row.received) == ("INSTANCE_CONFLICT", 2, 1)
+    path.write_bytes(held)
+    row = run(job, second.batch)
+    assert (row.state, row.expected, row.received) == ("done", 1, 1)
+
+
+def test_two_plannings_at_once_plan_nothing_twice(job: Job, day: date) -> None:
+    with exclusive_lock(job.zones.lock("nightly")), pytest.raises(Refused) as refused:
+        plan_nightly(job, day + timedelta(days=1), 3)
+    assert refused.value.code == "BATCH_BUSY"
+    assert len(plan_nightly(job, day + timedelta(days=1), 3)) == 1
 
 
 def test_a_request_of_an_older_version_is_read(job: Job, day: date) -> None:

@@ -114,3 +114,31 @@ def test_only_what_no_earlier_batch_holds_is_expected(tmp_path: Path) -> None:
         batch = request(job, RequestRow(study_instance_uid="1.2.1", but_not=("nightly-20260101-001",)))
         (row,) = resolve_studies(job, batch)
     assert (row.expected, row.missing) == (1, 1)
+
+
+@pytest.mark.parametrize("wrong_first", [True, False])
+def test_a_study_that_one_row_misses_and_another_means_is_found(tmp_path: Path, wrong_first: bool) -> None:
+    rows = [RequestRow(study_instance_uid="1.2.2", patient_id="WRONG"), RequestRow(patient_id="B")]
+    with capped_archive(FIRST) as (_, archive):
+        job = job_with(tmp_path, archive)
+        batch = request(job, *(rows if wrong_first else reversed(rows)))
+        resolve_studies(job, batch)
+    assert [study.state for study in resolved(job, batch).values()] == ["found"]
+
+
+def test_what_was_found_stays_a_row_where_the_archive_has_lost_it(tmp_path: Path) -> None:
+    with capped_archive(FIRST) as (_, first), capped_archive(SECOND) as (_, second):
+        batch = request(job := job_with(tmp_path, first, down("2")), RequestRow(patient_id="A"))
+        resolve_studies(job, batch)
+        resolve_studies(replace(job, archives=(replace(second, name="2"),)), batch)
+    assert {uid: study.state for uid, study in resolved(job, batch).items()} == {"1.2.1": "found", "1.2.3": "found"}
+
+
+def test_an_accession_number_means_no_study_while_an_archive_before_it_does_not_answer(tmp_path: Path) -> None:
+    with capped_archive([Study("1.2.9", "Z", AccessionNumber="X1")]) as (_, other):
+        job = job_with(tmp_path, down("1"), replace(other, name="2"))
+        batch = request(job, RequestRow(accession_number="X1"), RequestRow(study_instance_uid="1.2.9"))
+        resolve_studies(job, batch)
+        by_number, by_uid = (resolved(job, batch)[uid] for uid in ("", "1.2.9"))
+        assert (by_number.state, by_uid.state) == ("failed", "found")
+        assert by_number.reason == by_uid.reason != ""  # the first may have another study, or more of this one

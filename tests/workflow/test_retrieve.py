@@ -219,3 +219,60 @@ def test_a_study_that_vanished_keeps_what_an_earlier_run_brought(site: Site, stu
     row = site.retrieve(batch, resolve=False)
     assert (row.state, row.reason, row.received) == ("failed", "STUDY_EMPTY", len(before))
     assert site.raw(batch) == before
+
+
+def test_what_an_archive_no_longer_lists_is_believed_gone_where_it_says_so_twice(
+    site: Site, study: DemoStudy, folder_of
+) -> None:
+    count = len(study.instances)
+    archive = site.add(HoldsBack(folder_of("one", study.instances), set(), listed=False))
+    found = site.request()
+    resolve_studies(site.job, found)
+    archive.held = frozenset(uids(study.instances[:1]))
+    row = site.retrieve(found, resolve=False)
+    assert (row.state, row.reason) == ("incomplete", "STUDY_SHRANK")
+    row = site.retrieve(found, resolve=False)
+    assert (row.state, row.received) == ("done", count - 1)
+
+
+def test_what_was_brought_is_not_set_aside_by_the_first_shorter_list(site: Site, study: DemoStudy, folder_of) -> None:
+    count = len(study.instances)
+    archive = site.add(HoldsBack(folder_of("one", study.instances), uids(study.instances[:1])))
+    batch = site.request()
+    assert site.retrieve(batch).received == count - 1
+    archive.held, archive.listed = frozenset(uids(study.instances[:2])), False
+    row = site.retrieve(batch)
+    assert (row.state, row.reason, row.received) == ("incomplete", "STUDY_SHRANK", count - 1)
+    assert site.set_aside(batch) == []
+    archive.release()
+    assert (site.retrieve(batch).state, len(site.raw(batch))) == ("done", count)
+
+
+def test_nothing_is_complete_by_the_next_archive_alone_where_the_first_may_have_more(
+    site: Site, study: DemoStudy, folder_of
+) -> None:
+    port = free_port()
+    site.add_at(port)
+    site.add(EmbeddedArchive(folder_of("two", study.instances[1:])))
+    batch = site.request()
+    row = site.retrieve(batch)
+    assert (row.state, row.reason, row.missing) == ("incomplete", "PACS_PORT_CLOSED", 0)
+    assert row.received == len(study.instances) - 1
+    with EmbeddedArchive(folder_of("one", study.instances), port=port):
+        row = site.retrieve(batch)
+    assert (row.state, row.received) == ("done", len(study.instances))
+
+
+def test_a_conflict_with_another_batch_ends_where_somebody_deletes_what_that_one_holds(
+    site: Site, study: DemoStudy, folder_of
+) -> None:
+    folder, changed = folder_of("one", study.instances), study.instances[1].sop_instance_uid
+    site.add(EmbeddedArchive(folder))
+    first, second = site.request("nightly"), site.request("cohort")
+    site.retrieve(first)
+    change(folder, changed)
+    assert site.retrieve(second).reason == "INSTANCE_CONFLICT"
+    (site.job.zones.raw(first, site.key) / site.job.key.file_name(changed)).unlink()
+    assert site.retrieve(second).state == "done"
+    assert site.retrieve(first).state == "done"
+    assert site.raw(first) == site.raw(second)
