@@ -17,10 +17,10 @@ from .requestor import open_association
 from .status import Meaning, read_status
 
 #: Raises the code of a query that failed, and BadInput("PACS_QUERY_CAPPED") where the archive stopped at a limit, or
-#: more than _MOST_ANSWERS came.
+#: more came than anybody should have to hold in memory.
 Ask = Callable[[Dataset], list[Dataset]]
 
-_MOST_ANSWERS = 5_000
+_MOST_ANSWERS, _MOST_STUDIES = 20_000, 5_000
 #: Seconds for the end of a query that was cancelled; many archives ignore it, and then the association ends.
 _CANCEL_SECONDS = 2.0
 
@@ -92,6 +92,7 @@ class _Queries:
         context = association.context_for(FIND_MODEL)
         command = request(C_FIND_RQ, self._message_id, FIND_MODEL, has_data=True)
         answers: list[Dataset] = []
+        most = _MOST_STUDIES if keys.QueryRetrieveLevel == "STUDY" else _MOST_ANSWERS
         with self._patience.answering():
             try:
                 association.send(context, command, encoded(keys, context.transfer_syntax))
@@ -102,7 +103,7 @@ class _Queries:
                         raise meaning.as_error()
                     answers.append(decoded(data, context.transfer_syntax))
                     self._patience.progressed()
-                    if len(answers) > _MOST_ANSWERS:
+                    if len(answers) > most:
                         self._cancel(association, context)
                         raise BadInput("PACS_QUERY_CAPPED")
             except RetryLater as error:

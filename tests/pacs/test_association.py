@@ -177,7 +177,7 @@ def test_no_pdu_is_larger_than_the_peer_takes_nor_of_odd_length(maximum: int) ->
 def test_a_query_that_was_cancelled_is_capped_however_the_archive_takes_it(
     then: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "_MOST_ANSWERS", 10)
+    monkeypatch.setattr(queries, "_MOST_STUDIES", 10)
     monkeypatch.setattr(queries, "_CANCEL_SECONDS", 0.2)
 
     def script(peer: Peer) -> None:

@@ -139,14 +139,16 @@ def test_outside_the_archives_hours_a_batch_waits_and_an_urgent_one_does_not(
 def test_what_the_archive_that_is_down_may_hold_is_remembered_for_later(
     site: Site, corpus: Corpus, archive: EmbeddedArchive
 ) -> None:
-    """The second archive is enough to start with, and for the study that it has."""
+    """The second archive is enough to start with. What it has is retrieved, and complete once the first has answered."""
     study = next(study for study in corpus.studies if study.modalities == ("MR",))
     batch = site.plan([[study.study_instance_uid], [ABSENT_STUDY_INSTANCE_UID]])
     second = {"HOST": LOOPBACK, "PORT": str(archive.port), "AE_TITLE": "DEMO_ARCHIVE"}
     site.use(free_port(), "GONE", **{f"DICOM_PACS_2_{name}": value for name, value in second.items()})
     done = site.run("run", batch)
     assert done.returncode == 3, done.stderr
-    assert sorted(row["reason"] for row in site.ledger(batch)) == ["", "PACS_PORT_CLOSED"]
+    rows = site.ledger(batch)
+    assert [row["reason"] for row in rows] == ["PACS_PORT_CLOSED"] * 2
+    assert sorted(row["received"] for row in rows) == [0, len(study.instances)]
     with dg.DagsterInstance.from_config(str(site.dagster_home)) as instance:
         (run,) = instance.get_runs()
     assert run.tags[AGAIN_LATER] == "PACS_PORT_CLOSED"
