@@ -139,7 +139,7 @@ def test_outside_the_archives_hours_a_batch_waits_and_an_urgent_one_does_not(
 def test_what_the_archive_that_is_down_may_hold_is_remembered_for_later(
     site: Site, corpus: Corpus, archive: EmbeddedArchive
 ) -> None:
-    """The second archive is enough to start with. What it has is retrieved, and complete once the first has answered."""
+    """The second archive is enough to start with. What it has is complete once the first has answered, too."""
     study = next(study for study in corpus.studies if study.modalities == ("MR",))
     batch = site.plan([[study.study_instance_uid], [ABSENT_STUDY_INSTANCE_UID]])
     second = {"HOST": LOOPBACK, "PORT": str(archive.port), "AE_TITLE": "DEMO_ARCHIVE"}
