@@ -17,7 +17,7 @@ from .output import say, terminal_progress
 
 _LEDGER_COLUMNS = (
     "study_key", "state", "reason", "found", "expected", "received", "missing", "deidentified", "quarantined",
-    "released", "withheld",
+    "released", "withheld", "proved_by",
 )  # fmt: skip
 
 
@@ -67,8 +67,8 @@ def ledger_table(rows: Sequence[StudyRow]) -> str:
         [{name: getattr(row, name) for name in _LEDGER_COLUMNS} for row in rows], columns=_LEDGER_COLUMNS
     )
     table["expected"] = table["expected"].astype("Int64")
-    counts = list(_LEDGER_COLUMNS[3:])
-    total = {"study_key": "total", "state": "", "reason": "", **{name: table[name].sum() for name in counts}}
+    counts = list(_LEDGER_COLUMNS[3:-1])
+    total = dict.fromkeys(_LEDGER_COLUMNS, "") | {"study_key": "total"} | {name: table[name].sum() for name in counts}
     table = pd.concat([table, pd.DataFrame([total])], ignore_index=True)
     table[counts] = table[counts].astype("Int64")
     return table.to_string(index=False, na_rep="unknown")
