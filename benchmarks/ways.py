@@ -62,6 +62,9 @@ OURS_BY_GET = Way(f"{OURS}, C-GET", "get", "instances")
 PROVED = Way(f"{OURS}, C-GET, proved complete", "get", "proved")
 MOVESCU = Way("movescu, storescp", "move", _MOVESCU, "movescu", receiver=True)
 WAYS = (
+    Way(f"{OURS}, C-GET, bytes alone", "get", "bytes"),
+    Way(f"{OURS}, C-MOVE, bytes alone", "move", "bytes"),
+    Way(f"{OURS}, WADO-RS, bytes alone", "dicomweb", "bytes"),
     OURS_BY_GET,
     PROVED,
     Way(f"{OURS}, C-MOVE", "move", "instances"),

@@ -20,8 +20,8 @@ CANNOT_UNDERSTAND = 0xC000
 
 _STUDY_INSTANCE_UID = Tag(0x0020, 0x000D)
 _UID = re.compile(r"[0-9.]{1,64}")
-#: Bytes of a data set in which its StudyInstanceUID is looked for.
-_HEAD = 1 << 20
+#: Bytes of a data set in which its StudyInstanceUID is looked for: first in few, where it nearly always stands.
+_FIRST_LOOK, _HEAD = 1 << 13, 1 << 20
 #: Seconds of one sleep while the rate is kept; meanwhile nobody may take us, or the peer, for dead.
 _NAP = 0.5
 
@@ -83,7 +83,7 @@ class Intake:
             with self._lock:
                 if self.failure is None:
                     arrival = self.guarded(lambda: self._store(sop_class_uid, sop_instance_uid, transfer_syntax_uid))
-        return Reception(self, arrival, sop_instance_uid, "" if is_wanted else transfer_syntax_uid)
+        return Reception(self, arrival, sop_instance_uid, None if is_wanted else _Head(transfer_syntax_uid))
 
     def has_all(self) -> bool:
         """Every wanted instance has been stored; False where nobody knows which are wanted."""
@@ -103,10 +103,10 @@ class Intake:
                 self.on_failure()
             return None
 
-    def end(self, arrival: Arrival, sop_instance_uid: str, head: bytes, syntax: str) -> int:
-        """Keep it or not. syntax: where its study has still to be looked up in head."""
+    def end(self, arrival: Arrival, sop_instance_uid: str, study_instance_uid: str | None) -> int:
+        """Keep it or not. study_instance_uid: of what was let in for its study; None where it is awaited by name."""
         with self._lock:
-            if syntax and _study_of(head, syntax) != self._study_instance_uid:
+            if study_instance_uid not in (None, self._study_instance_uid):
                 self.guarded(arrival.discard)
                 return CANNOT_UNDERSTAND
             self.guarded(arrival.keep)
@@ -137,11 +137,12 @@ class Intake:
 
 
 class Reception:
-    """One instance while it comes in; arrival None: it is read and dropped."""
+    """One instance while it comes in. arrival None: it is read and dropped. head: where its study has to be found."""
 
-    def __init__(self, intake: Intake, arrival: Arrival | None, sop_instance_uid: str, syntax: str) -> None:
-        self._intake, self._arrival, self._uid, self._syntax = intake, arrival, sop_instance_uid, syntax
-        self._head = bytearray()
+    def __init__(
+        self, intake: Intake, arrival: Arrival | None, sop_instance_uid: str, head: "_Head | None" = None
+    ) -> None:
+        self._intake, self._arrival, self._uid, self._head = intake, arrival, sop_instance_uid, head
         self._size = 0
 
     def write(self, piece: memoryview) -> None:
@@ -149,8 +150,8 @@ class Reception:
         arrival = self._arrival
         if arrival is None:
             return
-        if self._syntax and len(self._head) < _HEAD:
-            self._head += piece[: _HEAD - len(self._head)]
+        if self._head is not None:
+            self._head.add(piece)
         failed_before = self._intake.failure is not None
         self._intake.guarded(lambda: arrival.write(piece))
         if self._intake.failure is not None and not failed_before:
@@ -164,13 +165,34 @@ class Reception:
         if not self._size or self._intake.failure is not None:
             self._intake.discard(arrival)
             return self._intake.refusal()
-        return self._intake.end(arrival, self._uid, bytes(self._head), self._syntax)
+        return self._intake.end(arrival, self._uid, None if self._head is None else self._head.study_instance_uid())
 
     def abandon(self) -> None:
         """It did not come to its end."""
         arrival, self._arrival = self._arrival, None
         if arrival is not None:
             self._intake.discard(arrival)
+
+
+class _Head:
+    """The beginning of a data set, in which its study is looked for."""
+
+    def __init__(self, transfer_syntax_uid: str) -> None:
+        self._syntax = transfer_syntax_uid
+        self._bytes = bytearray()
+        self._study = ""
+
+    def add(self, piece: memoryview) -> None:
+        before = len(self._bytes)
+        if self._study or before == _HEAD:
+            return
+        self._bytes += piece[: _HEAD - before]
+        if before < _FIRST_LOOK <= len(self._bytes):
+            self._study = _study_of(bytes(self._bytes[:_FIRST_LOOK]), self._syntax)
+
+    def study_instance_uid(self) -> str:
+        """Empty where it cannot be read."""
+        return self._study or _study_of(bytes(self._bytes), self._syntax)
 
 
 def _study_of(head: bytes, transfer_syntax_uid: str) -> str:
