@@ -133,7 +133,8 @@ def encode(command: Command) -> bytes:
 
 
 def decode(encoded: bytes) -> Command:
-    """Raises RetryLater("PACS_UNREADABLE_ANSWER") where it is no command set."""
+    """What follows group 0000 is no part of it: Orthanc 1.10 appends the list of failed instances, unannounced, to its
+    last response. Raises RetryLater("PACS_UNREADABLE_ANSWER") where it is no command set."""
     values: dict[str, int | str] = {}
     at = 0
     try:
@@ -141,6 +142,8 @@ def decode(encoded: bytes) -> Command:
             group, number, length = _HEADER.unpack_from(encoded, at)
             at += 8
             value = encoded[at : at + length]
+            if group != 0 and values:
+                break
             if group != 0 or len(value) != length:
                 raise RetryLater("PACS_UNREADABLE_ANSWER")
             at += length

@@ -166,6 +166,15 @@ def test_a_study_that_cannot_be_listed_is_moved_as_a_whole(filled: Filled) -> No
     assert (set(shelf), report.reason) == (filled.mixed.uids, "")
 
 
+def test_what_orthanc_says_of_instances_that_it_cannot_send_is_understood(filled: Filled) -> None:
+    """Its last response then carries the list of them, unannounced: nothing that would end the association."""
+    shelf, one = Shelf(), filled.listed[0]
+    others = [match for match in filled.listed if match.sop_class_uid != one.sop_class_uid]
+    asked = [replace(match, sop_class_uid=one.sop_class_uid) for match in others]  # contexts that do not fit
+    report = retrieve_instances(filled.mode("get"), filled.mixed.study_instance_uid, asked, shelf, level="IMAGE")
+    assert (len(shelf), report.reason) == (0, "PACS_RETRIEVE_FAILED")
+
+
 @pytest.mark.parametrize("mode", ["get", "move"])
 def test_a_study_that_has_grown_since_it_was_listed_comes_whole(filled: Filled, mode: str) -> None:
     shelf = Shelf()
