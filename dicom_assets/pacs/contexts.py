@@ -88,6 +88,7 @@ USUAL_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.104.1",  # encapsulated PDF
     "1.2.840.10008.5.1.4.1.1.7.4",  # multi-frame true color secondary capture
     "1.2.840.10008.5.1.4.1.1.7.2",  # multi-frame grayscale byte secondary capture
+    "1.2.840.10008.5.1.4.1.1.7.3",  # multi-frame grayscale word secondary capture
     "1.2.840.10008.5.1.4.1.1.1.1.1",  # DX for processing
     "1.2.840.10008.5.1.4.1.1.1.2.1",  # mammography for processing
 )
