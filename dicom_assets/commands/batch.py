@@ -10,6 +10,7 @@ import pandas as pd
 from ..batches.request import list_batches, load_request
 from ..errors import REASONS, BadInput
 from ..settings import Settings, dagster_home
+from ..storage.atomic import exclusive_lock
 from ..storage.ledger import STAGES, StudyRow, latest_rows
 from ..storage.mapping import export_csv, mapped_batches
 from ..workflow.job import coded_file_errors, job_of, zones_of
@@ -38,7 +39,9 @@ def run(options: argparse.Namespace) -> int:
     from ..definitions import build_defs
     from ..defs.instance import open_instance, run_batch
 
-    with coded_file_errors(), open_instance(home) as instance:
+    # The stages hold the batch one by one; this holds it between them, too, against a second command.
+    held = exclusive_lock(zones.lock(f"{batch}.run"))
+    with coded_file_errors(), held, open_instance(home) as instance:
         outcome = run_batch(
             instance, build_defs(progress=terminal_progress), batch, options.start, urgent=options.urgent
         )
