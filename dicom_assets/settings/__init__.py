@@ -21,18 +21,28 @@ from .archives import (
     read_delivery,
 )
 from .hours import Hours, read_hours
+from .receiving import (
+    RECEIVING_DEFAULTS,
+    ArrivalSettings,
+    ReceiverSettings,
+    RetentionSettings,
+    WebhookSettings,
+    read_arrivals,
+    read_receiver,
+    read_retention,
+    read_webhook,
+)
 
 #: variable -> default, in the order of .env.example
 DEFAULTS = {
     **ARCHIVE_DEFAULTS,
     "DICOM_PACS_HOURS": "",
     "DICOM_SITE_TIME_ZONE": "",
-    "DICOM_ANONYMIZE_ON_UPLOAD": "false",
+    **RECEIVING_DEFAULTS,
     "DICOM_RESTRICTED_ROOT": "data/restricted",
     "DICOM_RELEASED_ROOT": "data/released",
     "DICOM_PSEUDONYM_KEY_FILE": "data/keys/pseudonym.key",
     "DICOM_MAPPING_KEY_FILE": "data/keys/mapping.key",
-    "DICOM_ARRIVAL_SETTLE_SECONDS": "120",
     "DICOM_PROFILE": "basic",
     **DELIVERY_DEFAULTS,
 }
@@ -53,6 +63,10 @@ class Settings:
     pseudonym_key_file: Path
     profile: str
     delivery: DeliverySettings
+    receiver: ReceiverSettings
+    arrivals: ArrivalSettings
+    retention: RetentionSettings
+    webhook: WebhookSettings
 
     @classmethod
     def from_env(cls, overrides: Mapping[str, str] = MappingProxyType({})) -> "Settings":
@@ -75,6 +89,10 @@ class Settings:
             pseudonym_key_file=Path(value["DICOM_PSEUDONYM_KEY_FILE"]).absolute(),
             profile=value["DICOM_PROFILE"],
             delivery=read_delivery(given),
+            receiver=read_receiver(given),
+            arrivals=read_arrivals(given),
+            retention=read_retention(given),
+            webhook=read_webhook(given),
         )
         settings._refuse_overlapping_roots()
         return settings

@@ -1,13 +1,11 @@
 """The archives that the variables name, in order: DICOM_PACS_... is the first, DICOM_PACS_2_... to _9_ the others."""
 
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..errors import BadInput
+from .values import ae_title, host, one_of, path, port, quantity, switch, url, whole_number
 
 #: variable -> default. Of the second archive those that most sites need; each DICOM_PACS_X has its DICOM_PACS_2_X.
 ARCHIVE_DEFAULTS = {
@@ -115,8 +113,8 @@ def read_delivery(given: Mapping[str, str]) -> DeliverySettings:
 
     return DeliverySettings(
         to=value("DICOM_DELIVERY_TO").strip(),
-        tls=_tls(value) if _switch(value("DICOM_DELIVERY_TLS")) else None,
-        authorization_file=_path(value("DICOM_DELIVERY_AUTHORIZATION_FILE")),
+        tls=read_tls(value) if switch(value("DICOM_DELIVERY_TLS")) else None,
+        authorization_file=path(value("DICOM_DELIVERY_AUTHORIZATION_FILE")),
     )
 
 
@@ -132,95 +130,33 @@ def _archive(given: Mapping[str, str], number: int) -> ArchiveSettings:
         return given.get(f"DICOM_PACS_{number}_{name}") or ("" if name in _ITS_OWN else of_all(first))
 
     def seconds(name: str) -> float:
-        return _number(own(f"{name}_SECONDS"), "SETTING_SECONDS", lambda value: 0 < value <= _LONGEST_SECONDS)
+        return quantity(own(f"{name}_SECONDS"), "SETTING_SECONDS", lambda value: 0 < value <= _LONGEST_SECONDS)
 
     return ArchiveSettings(
         name=str(number),
-        host=_host(own("HOST")),
-        port=_port(own("PORT")),
-        ae_title=_ae_title(own("AE_TITLE")),
-        calling_ae_title=_ae_title(of_all("DICOM_CALLING_AE_TITLE")),
-        retrieve=_one_of(own("RETRIEVE"), _WAYS, "SETTING_RETRIEVE"),
-        receiver_port=_port(of_all("DICOM_RECEIVER_PORT")),
-        dicomweb_url=_url(own("DICOMWEB_URL")),
-        dicomweb_authorization_file=_path(own("DICOMWEB_AUTHORIZATION_FILE")),
-        tls=_tls(of_all) if _switch(own("TLS")) else None,
+        host=host(own("HOST")),
+        port=port(own("PORT")),
+        ae_title=ae_title(own("AE_TITLE")),
+        calling_ae_title=ae_title(of_all("DICOM_CALLING_AE_TITLE")),
+        retrieve=one_of(own("RETRIEVE"), _WAYS, "SETTING_RETRIEVE"),
+        receiver_port=port(of_all("DICOM_RECEIVER_PORT")),
+        dicomweb_url=url(own("DICOMWEB_URL")),
+        dicomweb_authorization_file=path(own("DICOMWEB_AUTHORIZATION_FILE")),
+        tls=read_tls(of_all) if switch(own("TLS")) else None,
         connect_seconds=seconds("CONNECT"),
         acse_seconds=seconds("ACSE"),
         first_response_seconds=seconds("FIRST_RESPONSE"),
         stall_seconds=seconds("STALL"),
         no_progress_seconds=seconds("NO_PROGRESS"),
-        instances_per_second=_number(own("INSTANCES_PER_SECOND"), "SETTING_RATE", lambda value: value >= 0),
-        character_set=_one_of(own("CHARACTER_SET"), _CHARACTER_SETS, "SETTING_CHARACTER_SET"),
-        query_limit=_count(own("QUERY_LIMIT")),
+        instances_per_second=quantity(own("INSTANCES_PER_SECOND"), "SETTING_RATE", lambda value: value >= 0),
+        character_set=one_of(own("CHARACTER_SET"), _CHARACTER_SETS, "SETTING_CHARACTER_SET"),
+        query_limit=whole_number(own("QUERY_LIMIT"), "SETTING_QUERY_LIMIT"),
     )
 
 
-def _tls(of_all: Callable[[str], str]) -> TlsSettings:
-    authorities = _path(of_all("DICOM_TLS_AUTHORITIES_FILE"))
-    certificate, key = _path(of_all("DICOM_TLS_CERTIFICATE_FILE")), _path(of_all("DICOM_TLS_KEY_FILE"))
+def read_tls(of_all: Callable[[str], str]) -> TlsSettings:
+    authorities = path(of_all("DICOM_TLS_AUTHORITIES_FILE"))
+    certificate, key = path(of_all("DICOM_TLS_CERTIFICATE_FILE")), path(of_all("DICOM_TLS_KEY_FILE"))
     if authorities is None or (key is not None and certificate is None):
         raise BadInput("SETTING_TLS_FILES")
-    return TlsSettings(authorities, certificate, key, _switch(of_all("DICOM_TLS_CHECK_HOST")))
-
-
-def _host(text: str) -> str:
-    text = text.strip()
-    if not text.isprintable() or re.search(r"[\s/\\@]", text):
-        raise BadInput("SETTING_HOST")
-    return text
-
-
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise BadInput("SETTING_PORT")
-    return int(text)
-
-
-def _ae_title(text: str) -> str:
-    if len(text) > 16 or not text.isascii() or not text.isprintable() or "\\" in text:
-        raise BadInput("SETTING_AE_TITLE")
-    return text.strip()
-
-
-def _url(text: str) -> str:
-    """Without a slash at the end. A password does not belong into it."""
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-        usable = usable and not (parts.username or parts.password or parts.query or parts.fragment)
-    except ValueError:
-        usable = False
-    if text and (not usable or not text.isprintable() or " " in text):
-        raise BadInput("SETTING_DICOMWEB_URL")
-    return text.rstrip("/")
-
-
-def _path(text: str) -> Path | None:
-    return Path(text).absolute() if text else None
-
-
-def _switch(text: str) -> bool:
-    return _one_of(text, ("true", "false"), "SETTING_SWITCH") == "true"
-
-
-def _one_of(text: str, allowed: tuple[str, ...] | set[str], code: str) -> str:
-    if text not in allowed:
-        raise BadInput(code)
-    return text
-
-
-def _number(text: str, code: str, is_allowed: Callable[[float], bool]) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise BadInput(code) from None
-    if not math.isfinite(value) or not is_allowed(value):
-        raise BadInput(code)
-    return value
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise BadInput("SETTING_QUERY_LIMIT")
-    return int(text)
+    return TlsSettings(authorities, certificate, key, switch(of_all("DICOM_TLS_CHECK_HOST")))

@@ -5,6 +5,7 @@ one without its pixels being read. What is strange in any other way is for the d
 """
 
 import os
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -38,6 +39,9 @@ _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 
 #: Byte order -> header with a short length, header of implicit VR, long length
 _STRUCTS = {order: tuple(struct.Struct(order + form).unpack_from for form in ("HH2sH", "HHL", "L")) for order in "<>"}
+
+
+_UID = re.compile(r"[0-9.]{1,64}")
 
 
 class Identity(NamedTuple):
@@ -76,6 +80,11 @@ def _uid(number: int, uid: str) -> bytes:
     return struct.pack("<HH2sH", 2, number, b"UI", len(value)) + value
 
 
+def is_uid(text: str) -> bool:
+    """Digits and dots, as many as fit; zeros that lead are let through, as senders have them."""
+    return _UID.fullmatch(text) is not None
+
+
 def length_of_meta(head: bytes) -> int:
     """Where the data set begins in a Part 10 file. head: its first LONGEST_META bytes, or all. 0 where it is none."""
     if len(head) < _META_BEGINS or not head.startswith(_BEGINNING, 128):
@@ -84,9 +93,9 @@ def length_of_meta(head: bytes) -> int:
     return start if start <= len(head) else 0
 
 
-def read_identity(handle: int, size: int) -> Identity | None:
-    """What the Part 10 file behind the descriptor says of itself; None where it cannot be read. size: bytes. Raises
-    OSError."""
+def read_identity(handle: int, size: int, *, to_the_end: bool = True) -> Identity | None:
+    """What the Part 10 file behind the descriptor says of itself; None where it cannot be read. size: bytes.
+    to_the_end: else nothing behind the UIDs is looked at, and nobody knows whether the file is cut. Raises OSError."""
     head = os.pread(handle, LONGEST_META, 0)
     start = length_of_meta(head)
     if not start:
@@ -94,7 +103,7 @@ def read_identity(handle: int, size: int) -> Identity | None:
     meta = _Reader(lambda begin, count: head[begin : begin + count], start, implicit=False)
     syntax = _text(meta.top_level(_META_BEGINS, {_SYNTAX}).get(_SYNTAX, b""))
     try:
-        found, is_cut = _data_set(handle, start, size, syntax)
+        found, is_cut = _data_set(handle, start, size, syntax, None if to_the_end else _SERIES)
     except zlib.error:
         return None
     if (_STUDY in found and _SOP_INSTANCE in found) or is_cut or syntax == DEFLATED:
@@ -102,8 +111,8 @@ def read_identity(handle: int, size: int) -> Identity | None:
     return _by_pydicom(handle, syntax)
 
 
-def _data_set(handle: int, start: int, size: int, syntax: str) -> tuple[dict[int, bytes], bool]:
-    """The values of _KEYWORDS, and whether the data set ends within an element."""
+def _data_set(handle: int, start: int, size: int, syntax: str, last: int | None) -> tuple[dict[int, bytes], bool]:
+    """The values of _KEYWORDS, and whether the data set ends within an element; last: as in _Reader.top_level."""
     if syntax == DEFLATED:
         # Inflated no further than needed: a small file may grow without limit.
         engine = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -112,7 +121,7 @@ def _data_set(handle: int, start: int, size: int, syntax: str) -> tuple[dict[int
         found = reader.top_level(0, _KEYWORDS.keys())
         return found, len(content) < _INFLATED and (reader.is_cut or not engine.eof)
     reader = _Reader(lambda begin, count: os.pread(handle, count, begin), size, order="<>"[syntax == _BIG_ENDIAN])
-    return reader.top_level(start, _KEYWORDS.keys()), reader.is_cut
+    return reader.top_level(start, _KEYWORDS.keys(), last), reader.is_cut
 
 
 def _identity(syntax: str, found: dict[int, bytes], is_cut: bool) -> Identity:
@@ -157,9 +166,9 @@ class _Reader:
         self._read, self._end, self._implicit = read, end, implicit
         self._window, self._begin = b"", 0
 
-    def top_level(self, position: int, wanted: set[int]) -> dict[int, bytes]:
+    def top_level(self, position: int, wanted: set[int], last: int | None = None) -> dict[int, bytes]:
         """The values of the wanted tags; afterwards is_cut tells whether the data set ends too early. Elements behind
-        one that cannot be understood are not looked at."""
+        one that cannot be understood, or behind the last tag where one is given, are not looked at."""
         found: dict[int, bytes] = {}
         try:
             if self._implicit is None:
@@ -167,6 +176,8 @@ class _Reader:
                 self._implicit = self._window[offset + 4 : offset + 6] not in _SHORT_VRS | _LONG_VRS
             while position < self._end and not self._is_padding(position):
                 tag, vr, length, value = self._header(position, self._implicit)
+                if last is not None and tag > last:
+                    return found
                 if tag in wanted and length <= 64:
                     offset = self._at(value, length)
                     found[tag] = self._window[offset : offset + length]

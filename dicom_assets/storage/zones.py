@@ -29,6 +29,11 @@ class Zones:
     def lock(self, batch: str) -> Path:
         return self.requests / f"{batch}.lock"
 
+    @property
+    def incoming(self) -> Path:
+        """What was pushed to us and is in no batch yet: one folder a study, by its key."""
+        return self.restricted / "incoming"
+
     def raw(self, batch: str, study_key: str) -> Path:
         return self.restricted / "raw" / batch / study_key
 
