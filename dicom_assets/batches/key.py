@@ -13,6 +13,11 @@ def batch_key(source: str, day: str, number: int) -> str:
     return check_key(f"{source}-{day}-{number:03d}")
 
 
+def is_arrival(batch: str) -> bool:
+    """The batch was made of what was pushed to us."""
+    return batch.startswith("arrival-")
+
+
 def check_key(key: str) -> str:
     """key itself; raises BadInput where it has not a key's form (it becomes part of paths)."""
     if not _FORM.fullmatch(key):

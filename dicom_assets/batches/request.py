@@ -35,24 +35,31 @@ class RequestRow:
 
 @dataclass(frozen=True)
 class Request:
-    """name: the operator's label; it may identify, and stays in the request."""
+    """name: the operator's label; it may identify, and stays in the request. keep_originals: of arrivals; else they are
+    deleted once what was made of them is released."""
 
     batch: str
     name: str
     rows: tuple[RequestRow, ...]
+    keep_originals: bool = True
 
 
 def create_request(zones: Zones, source: str, day: str, name: str, rows: Sequence[RequestRow]) -> Request:
     """Write the request under the key after the last one of that source and day."""
-    number = _last_number(zones, source, day)
+    number = last_number(zones, source, day)
     while True:
         number += 1
         request = Request(batch_key(source, day, number), name, tuple(rows))
-        if create_exclusively(zones.request(request.batch), _encode(request)):
+        if write_request(zones, request):
             return request
 
 
-def _last_number(zones: Zones, source: str, day: str) -> int:
+def write_request(zones: Zones, request: Request) -> bool:
+    """False, and nothing written, where there is a request of this batch."""
+    return create_exclusively(zones.request(request.batch), _encode(request))
+
+
+def last_number(zones: Zones, source: str, day: str) -> int:
     """0 where there is none."""
     keys = zones.requests.glob(f"{source}-{day}-*.json")
     return max((int(number) for key in keys if (number := key.stem.rpartition("-")[2]).isdecimal()), default=0)
@@ -69,7 +76,8 @@ def load_request(zones: Zones, batch: str) -> Request:
         raise BadInput("BATCH_UNKNOWN")
     try:
         data = json.loads(path.read_text("utf-8"))
-        return Request(data["batch"], data["name"], tuple(_decode(row) for row in data["rows"]))
+        rows = tuple(_decode(row) for row in data["rows"])
+        return Request(data["batch"], data["name"], rows, data.get("keep_originals", True))
     except (ValueError, KeyError, TypeError):
         raise BadInput("REQUEST_UNREADABLE") from None
 

@@ -212,6 +212,11 @@ class Profile(Choices):
             kept |= {tag for tag in unnamed if tag not in self.rules and self._may_equal(tag, self.explain(tag).code)}
         return frozenset(kept)
 
+    @cached_property
+    def cleaned_tags(self) -> frozenset[int]:
+        """Elements with text of which names and numbers were taken out; where it had none it is as it was."""
+        return frozenset(rule.tag for rule in self.rules.values() if rule.code == "C" and vr_of(rule.tag) in TEXT_VRS)
+
     def _may_equal(self, tag: int, code: str) -> bool:
         return tag != _SOP_CLASS_UID and (code == "K" or (code == "C" and vr_of(tag) in _DATE_VRS))
 

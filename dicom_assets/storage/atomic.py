@@ -108,13 +108,14 @@ def has_digest(path: Path, digest: str) -> bool:
 
 
 @contextlib.contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold the lock file; raises Refused("BATCH_BUSY") where another process holds it. A killed process frees it."""
+def exclusive_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file; where another process holds it, wait, or raise Refused("BATCH_BUSY"). A killed process frees
+    it."""
     make_folder(path.parent)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise Refused("BATCH_BUSY") from None
         yield

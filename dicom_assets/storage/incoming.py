@@ -7,7 +7,6 @@ its lock, who takes the folder away holds it alone: so none gets into a folder t
 
 import contextlib
 import fcntl
-import hashlib
 import itertools
 import os
 import secrets
@@ -19,7 +18,9 @@ from pathlib import Path
 
 from ..errors import BadInput, DicomAssetsError, RetryLater, from_os_error
 from .atomic import UNFINISHED, fsync_folder, make_folder, publish, write_unfinished
+from .folder_locks import alone, is_at, is_locked, shared
 from .instance_header import file_meta, is_uid, read_identity
+from .side_by_side import link_beside
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER
 
 #: Below incoming: unfinished files, a folder a process; folders of studies that a C-MOVE of ours waits for
@@ -28,7 +29,8 @@ ARRIVING, AWAITED = ".arriving", ".awaited"
 _COMPLETE = "complete"
 #: Bytes after which, and seconds in which, an instance on its way looks round: is there room, is it still arriving?
 _LOOK_BYTES, _LOOK_SECONDS = 8 << 20, 5.0
-_PIECE = 1 << 20
+#: Folders of studies that are remembered to be on disk
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,17 @@ class Kept:
 
 class Incoming:
     """folder: of the zone. study_key, file_name: of a StudyInstanceUID, of a SOPInstanceUID. reserve: bytes of the disk
-    that stay free. Threads and processes may share the zone; begin() only within opened()."""
+    that stay free. Threads and processes may share the zone; begin() only within opened(). on_kept: called by whichever
+    thread with SOPClassUID, SOPInstanceUID and what keep() returns."""
 
     def __init__(
         self, folder: Path, study_key: Callable[[str], str], file_name: Callable[[str], str], reserve: int
     ) -> None:
         self.folder, self.study_key, self.file_name, self._reserve = folder, study_key, file_name, reserve
+        self.on_kept: Callable[[str, str, Kept], object] = lambda _sop_class_uid, _sop_instance_uid, _kept: None
         self._numbers = itertools.count()
         self._unfinished: Path | None = None
+        self._on_disk: dict[Path, int] = {}  #: folder of a study -> its inode
 
     @contextlib.contextmanager
     def opened(self) -> Iterator["Incoming"]:
@@ -57,7 +62,7 @@ class Incoming:
         arriving = self.folder / ARRIVING
         try:
             make_folder(arriving, RESTRICTED_FOLDER)
-            with _locked(arriving):
+            with alone(arriving):
                 _clear_unfinished(arriving)
                 self._unfinished = arriving / secrets.token_hex(8)
                 self._unfinished.mkdir(RESTRICTED_FOLDER)
@@ -86,16 +91,54 @@ class Incoming:
 
     def refuse_if_full(self) -> None:
         """Raises RetryLater("DISK_FULL") where no more than the reserve is left."""
-        room = os.statvfs(self._unfinished)
+        try:
+            room = os.statvfs(self._unfinished)
+        except OSError as error:
+            raise from_os_error(error) from None
         if room.f_bavail * room.f_frsize <= self._reserve:
             raise RetryLater("DISK_FULL")
 
     def declare_complete(self, study_key: str, instances: int) -> None:
         """The sender has so many instances of the study in all: once they are there nobody waits for more."""
-        with contextlib.suppress(FileNotFoundError), _shared(self.folder / study_key):
-            unfinished = write_unfinished(self.folder / study_key, str(instances).encode(), mode=RESTRICTED_FILE)
-            publish({unfinished: self.folder / study_key / _COMPLETE})
-        os.utime(self.folder)
+        folder = self.folder / study_key
+        try:
+            with contextlib.suppress(FileNotFoundError), shared(folder):
+                unfinished = write_unfinished(folder, str(instances).encode(), mode=RESTRICTED_FILE)
+                publish({unfinished: folder / _COMPLETE})
+            os.utime(self.folder)
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    @contextlib.contextmanager
+    def place_for(self, study_key: str) -> Iterator[tuple[Path, int]]:
+        """The folder, and its descriptor, into which instances of the study go at this moment, be it that of a C-MOVE
+        that waits for them; it is on disk, and nobody takes it away meanwhile. Raises OSError."""
+        with contextlib.ExitStack() as held:
+            for folder in self._places(study_key):
+                with contextlib.suppress(FileNotFoundError):
+                    handle = held.enter_context(shared(folder))
+                    break
+            self._make_durable(folder, os.fstat(handle).st_ino)
+            yield folder, handle
+
+    def _places(self, study_key: str) -> Iterator[Path]:
+        """Where they may go; what has been taken away meanwhile is made again."""
+        awaited = self.folder / AWAITED / study_key
+        if is_locked(awaited.with_suffix(".lock")):
+            yield awaited
+        while True:
+            with contextlib.suppress(FileExistsError):
+                (self.folder / study_key).mkdir(RESTRICTED_FOLDER)
+                self._on_disk.pop(self.folder / study_key, None)
+            yield self.folder / study_key
+
+    def _make_durable(self, folder: Path, inode: int) -> None:
+        """Who made the folder may have been killed before its name was on disk."""
+        if self._on_disk.get(folder) != inode:
+            fsync_folder(folder.parent)
+            if len(self._on_disk) >= _REMEMBERED:
+                self._on_disk.clear()
+            self._on_disk[folder] = inode
 
 
 class Arriving:
@@ -108,13 +151,19 @@ class Arriving:
         self._incoming, self._path = incoming, path
         self._sop_class_uid, self._sop_instance_uid = sop_class_uid, sop_instance_uid
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, RESTRICTED_FILE)
-        self._size = os.write(self._handle, header)
-        self._looked_bytes, self._looked_at = self._size, time.monotonic()
+        self._size = 0
+        self._looked_bytes, self._looked_at = 0, time.monotonic()
+        try:
+            self.write(header)
+        except DicomAssetsError:
+            self.discard()
+            raise
 
     def write(self, piece: bytes | memoryview) -> None:
         """Bytes of the data set as they were encoded on the wire. Raises RetryLater("DISK_FULL") and the like."""
         try:
-            while (written := os.write(self._handle, piece)) < len(piece):
+            # Whoever reads the header meanwhile moves the descriptor's own position.
+            while (written := os.pwrite(self._handle, piece, self._size)) < len(piece):
                 piece = memoryview(piece)[written:]
                 self._size += written
         except OSError as error:
@@ -136,11 +185,13 @@ class Arriving:
         try:
             study_key = self._incoming.study_key(self._study())
             os.fsync(self._handle)
-            return self._publish(study_key)
+            kept = self._publish(study_key)
         except OSError as error:
             raise from_os_error(error) from None
         finally:
             self.discard()
+        self._incoming.on_kept(self._sop_class_uid, self._sop_instance_uid, kept)
+        return kept
 
     def discard(self) -> None:
         os.close(self._handle)
@@ -158,60 +209,18 @@ class Arriving:
         return identity.study_instance_uid
 
     def _publish(self, study_key: str) -> Kept:
-        name = self._incoming.file_name(self._sop_instance_uid)
-        awaited = self._incoming.folder / AWAITED / study_key
-        if is_locked(awaited.with_suffix(".lock")):
-            with contextlib.suppress(FileNotFoundError), _shared(awaited) as folder:
-                return self._link(awaited, folder, study_key, name)
-        study = self._incoming.folder / study_key
-        while True:
-            with contextlib.suppress(FileExistsError):
-                study.mkdir(RESTRICTED_FOLDER)
-                fsync_folder(study.parent)
-            with contextlib.suppress(FileNotFoundError), _shared(study) as folder:
-                return self._link(study, folder, study_key, name)
-
-    def _link(self, path: Path, folder: int, study_key: str, name: str) -> Kept:
-        """folder: descriptor of the folder at path."""
-        is_new = self._linked(path / name)
-        if not is_new and not self._is_in(path / name):
-            os.lseek(self._handle, 0, os.SEEK_SET)
-            with os.fdopen(os.dup(self._handle), "rb", buffering=0) as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            name = f"{Path(name).stem}-{digest[:16]}.dcm"
-            is_new = self._linked(path / name)
-        os.fsync(folder)
+        with self._incoming.place_for(study_key) as (folder, handle):
+            name = self._incoming.file_name(self._sop_instance_uid)
+            name, is_new = link_beside(self._path, self._handle, folder, name)
+            os.fsync(handle)
         return Kept(study_key, name, is_new)
-
-    def _linked(self, path: Path) -> bool:
-        """The file has this name, too. False where another has it, which then is on disk for certain."""
-        try:
-            os.link(self._path, path)
-        except FileExistsError:
-            with path.open("rb", buffering=0) as file:
-                os.fsync(file.fileno())
-            return False
-        return True
-
-    def _is_in(self, other: Path) -> bool:
-        """The same bytes are."""
-        with other.open("rb", buffering=0) as file:
-            if os.fstat(file.fileno()).st_size != self._size:
-                return False
-            position = 0
-            while piece := file.read(_PIECE):
-                if os.pread(self._handle, len(piece), position) != piece:
-                    return False
-                position += len(piece)
-        return True
 
     def _keep_study_unsettled(self) -> None:
         """What takes its time on the way counts as something that came."""
         with contextlib.suppress(DicomAssetsError, OSError):
-            study = self._incoming.folder / self._incoming.study_key(self._study())
-            with contextlib.suppress(FileExistsError):
-                study.mkdir(RESTRICTED_FOLDER)
-            os.utime(study)
+            study_key = self._incoming.study_key(self._study())
+            with self._incoming.place_for(study_key) as (_folder, handle):
+                os.utime(handle)
 
 
 @dataclass(frozen=True)
@@ -239,7 +248,7 @@ def waiting_studies(incoming: Path) -> list[WaitingStudy]:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             changed_at = entry.stat().st_mtime
             folder = Path(entry.path)
-            found.append(WaitingStudy(entry.name, folder, changed_at, _is_complete(folder)))
+            found.append(WaitingStudy(entry.name, folder, changed_at, is_declared_complete(folder)))
     return sorted(found, key=lambda study: (study.changed_at, study.study_key))
 
 
@@ -258,12 +267,11 @@ def claim(study: WaitingStudy, target: Path) -> bool:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not _is_at(handle, study.folder) or os.fstat(handle).st_mtime != study.changed_at:
+        if not is_at(handle, study.folder) or os.fstat(handle).st_mtime != study.changed_at:
             return False
         if not instances_in(study.folder):
             shutil.rmtree(study.folder)  # of one that never came to its end
             return False
-        (study.folder / _COMPLETE).unlink(missing_ok=True)
         study.folder.rename(target)
         return True
     except BlockingIOError:
@@ -272,60 +280,13 @@ def claim(study: WaitingStudy, target: Path) -> bool:
         os.close(handle)
 
 
-def is_locked(lock: Path) -> bool:
-    """A living process holds the file or folder alone."""
-    try:
-        handle = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-
-
-def _is_complete(folder: Path) -> bool:
+def is_declared_complete(folder: Path) -> bool:
+    """The sender has said how many instances the study has, and so many are in the folder."""
     try:
         count = int((folder / _COMPLETE).read_bytes())
     except (FileNotFoundError, ValueError):
         return False
     return len(instances_in(folder)) == count
-
-
-@contextlib.contextmanager
-def _shared(folder: Path) -> Iterator[int]:
-    """Descriptor of a folder that nobody can take away meanwhile. Raises FileNotFoundError where it is not there."""
-    while True:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH)
-            if _is_at(handle, folder):
-                yield handle
-                return
-        finally:
-            os.close(handle)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _is_at(handle: int, folder: Path) -> bool:
-    """The folder behind the descriptor is the one that has this name now."""
-    try:
-        there, here = folder.stat(), os.fstat(handle)
-    except FileNotFoundError:
-        return False
-    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
 
 def _clear_unfinished(arriving: Path) -> None:

@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import pydicom
@@ -109,6 +110,12 @@ def read_identity(handle: int, size: int, *, to_the_end: bool = True) -> Identit
     if (_STUDY in found and _SOP_INSTANCE in found) or is_cut or syntax == DEFLATED:
         return _identity(syntax, found, is_cut)
     return _by_pydicom(handle, syntax)
+
+
+def identity_of(path: Path) -> Identity | None:
+    """As read_identity, of the file at path."""
+    with path.open("rb", buffering=0) as file:
+        return read_identity(file.fileno(), os.fstat(file.fileno()).st_size)
 
 
 def _data_set(handle: int, start: int, size: int, syntax: str, last: int | None) -> tuple[dict[int, bytes], bool]:

@@ -1,5 +1,6 @@
 """The truth about every study of a batch: one row a study and stage, with counts that must add up."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -55,6 +56,12 @@ def latest_rows(zones: Zones, batch: str) -> tuple[str, list[StudyRow]]:
         if zones.ledger(batch, stage).is_file():
             return stage, read_stage(zones, batch, stage)
     return "", []
+
+
+def batches_begun(zones: Zones) -> set[str]:
+    """Batches of which a stage has left rows."""
+    folder = zones.restricted / "ledger"
+    return set(os.listdir(folder)) if folder.is_dir() else set()
 
 
 def sums_that_fail(row: StudyRow, stage: str) -> list[str]:

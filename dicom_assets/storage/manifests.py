@@ -1,5 +1,6 @@
 """What a study's folder holds: one row an instance, written after all of its files."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,17 @@ def batches_holding(zones: Zones, study_key: str) -> list[str]:
     # Over ten thousand batches Path.glob() takes three times as long.
     batches = raw.iterdir() if raw.is_dir() else ()
     return sorted(batch.name for batch in batches if (batch / study_key / MANIFEST).is_file())
+
+
+def batches_by_study(zones: Zones) -> dict[str, list[str]]:
+    """Study key -> batches whose raw folders hold instances of it, sorted: as batches_holding(), for many studies."""
+    found: dict[str, list[str]] = {}
+    raw = zones.restricted / "raw"
+    for batch in sorted(raw.iterdir()) if raw.is_dir() else ():
+        with os.scandir(batch) as studies:
+            for study in studies:
+                found.setdefault(study.name, []).append(batch.name)
+    return found
 
 
 def held_by(zones: Zones, study_key: str, batches: Iterable[str]) -> dict[str, tuple[Path, RawInstance]]:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .atomic import make_folder, publish
+from .atomic import publish
 from .tables import read_rows, write_rows
-from .zones import RESTRICTED_FOLDER
 
 RECORD = "set_aside.parquet"
 
@@ -59,13 +58,21 @@ class SetAsideFolder:
             self._pending[path] = target
 
     def write(self) -> None:
-        """Make what was taken, and its record, durable."""
-        if self._pending:
-            make_folder(self.folder, RESTRICTED_FOLDER)
-            publish(self._pending)
-            self._pending.clear()
+        """Make the record of what was taken durable, and then the files: none is without its reason."""
         if self._rows:
             write_rows(self.folder / RECORD, [row for _, row in sorted(self._rows.items())], SetAside)
+        if self._pending:
+            publish(self._pending)
+            self._pending.clear()
+
+    @property
+    def rows(self) -> list[SetAside]:
+        """Of the files that are there."""
+        return [row for name, row in sorted(self._rows.items()) if (self.folder / name).is_file()]
+
+    def disputed(self) -> set[str]:
+        """SOPInstanceUIDs of which two contents were ever set aside, or were about to be."""
+        return {row.sop_instance_uid for row in self._rows.values() if row.reason == CONFLICT}
 
     def conflicts(self) -> set[str]:
         """SOPInstanceUIDs of open conflicts."""

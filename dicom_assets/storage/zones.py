@@ -34,8 +34,11 @@ class Zones:
         """What was pushed to us and is in no batch yet: one folder a study, by its key."""
         return self.restricted / "incoming"
 
+    def raw_batch(self, batch: str) -> Path:
+        return self.restricted / "raw" / batch
+
     def raw(self, batch: str, study_key: str) -> Path:
-        return self.restricted / "raw" / batch / study_key
+        return self.raw_batch(batch) / study_key
 
     def staging(self, batch: str, study_key: str) -> Path:
         return self.restricted / "staging" / batch / study_key
@@ -56,6 +59,10 @@ class Zones:
 
     def ledger(self, batch: str, stage: str) -> Path:
         return self.restricted / "ledger" / batch / f"{stage}.parquet"
+
+    def closed(self, batch: str) -> Path:
+        """Says that the batch's originals are not kept; see workflow/closing.py."""
+        return self.restricted / "ledger" / batch / "closed"
 
     def report(self, batch: str, suffix: str) -> Path:
         """suffix: html, json or parquet."""

@@ -8,11 +8,13 @@ from ..storage.atomic import has_digest
 from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, manifest_of
 from ..storage.tables import read_rows
+from .closing import unless_closed
 from .job import Job, working_on
 from .parallel import Call, Outcome, Steps, map_studies, parts_of
 from .staging import DeidTask, Rules, clear_staging, finish_staging, stage_instances
 
 
+@unless_closed("anonymized_dicom")
 def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
     """One row a study: de-identified and quarantined sum to received."""
     with working_on(job, batch):
@@ -50,7 +52,8 @@ def _ledger_row(row: StudyRow, failed: Outcome | None, staged: list[StagedInstan
     if failed is not None:
         return replace(row, state="failed", reason=failed.code, quarantined=row.received)
     reasons = Counter(instance.reason for instance in staged if instance.reason)
-    row = replace(row, deidentified=len(staged) - reasons.total(), quarantined=reasons.total())
+    quarantined = row.quarantined + reasons.total()  # what was set aside when it arrived counts already
+    row = replace(row, deidentified=len(staged) - reasons.total(), quarantined=quarantined)
     if row.state == "done" and reasons:
         return replace(row, state="quarantined", reason=min(reasons, key=lambda code: (-reasons[code], code)))
     return row

@@ -52,6 +52,19 @@ def zones_of(settings: Settings) -> Zones:
     return Zones(settings.restricted_root, settings.released_root)
 
 
+def key_of(settings: Settings) -> PseudonymKey:
+    """The pseudonym key, made on first use. Raises BadInput or Refused where it cannot be used, or is not that of the
+    mapping."""
+    zones = zones_of(settings)
+    with coded_file_errors():
+        if mapped_batches(zones) and not settings.pseudonym_key_file.exists():
+            raise Refused("KEY_FILE_MISSING")
+        key = PseudonymKey(load_or_make_key(settings.pseudonym_key_file))
+        if key_ids_in_use(zones) - {key.key_id}:
+            raise Refused("KEY_FILE_NOT_THE_SAME")
+    return key
+
+
 def archives_of(settings: Settings) -> tuple[Archive, ...]:
     """Raises BadInput or Refused where the file of a key or of a password cannot be used."""
     with coded_file_errors():
@@ -74,13 +87,7 @@ def job_of(
     """turn: who may talk to archives at this moment. urgent: not bound to the archive's hours. say: takes a
     sentence on why it waits. Raises BadInput or Refused where profile or key cannot be used. Makes the key on first
     use."""
-    zones = zones_of(settings)
-    with coded_file_errors():
-        if mapped_batches(zones) and not settings.pseudonym_key_file.exists():
-            raise Refused("KEY_FILE_MISSING")
-        key = PseudonymKey(load_or_make_key(settings.pseudonym_key_file))
-        if key_ids_in_use(zones) - {key.key_id}:
-            raise Refused("KEY_FILE_NOT_THE_SAME")
+    zones, key = zones_of(settings), key_of(settings)
     return Job(
         zones=zones,
         archives=archives_of(settings),

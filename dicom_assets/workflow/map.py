@@ -4,10 +4,12 @@ from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import StagedInstance, manifest_of
 from ..storage.mapping import MappedStudy, write_part
 from ..storage.tables import read_rows
+from .closing import unless_closed
 from .job import Job, working_on
 from .withdraw import withdraw
 
 
+@unless_closed("mapping_table")
 def map_batch(job: Job, batch: str) -> list[StudyRow]:
     """Write the mapping part of the batch from the manifests of its staged studies."""
     with working_on(job, batch):

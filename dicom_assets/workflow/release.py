@@ -6,7 +6,7 @@ then the ledger's row; running again finishes the work and ends in the same byte
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,8 @@ from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
 from ..storage.mapping import read_part
 from ..storage.tables import read_rows
 from ..storage.zones import Zones
+from .arrived import set_aside_of
+from .closing import close_unless_kept, unless_closed
 from .job import Job, coded_file_errors, working_on
 from .parallel import map_studies
 from .released_files import are_released, conflicts, copy_into_release, unfinished_folder
@@ -47,6 +49,11 @@ class _Study:
     def released(self) -> list[StagedInstance]:
         return [one for uid, one in sorted(self.staged.items()) if uid not in self.withheld]
 
+    def withheld_originals(self) -> Iterator[tuple[str, str]]:
+        """`<study key>/<raw file>`, reason code."""
+        for uid, reason in self.withheld.items():
+            yield f"{self.row.study_key}/{self.staged[uid].raw_file}", reason
+
     def final_row(self) -> StudyRow:
         row = replace(self.row, released=len(self.released), withheld=len(self.withheld))
         if row.state == "done" and self.withheld:
@@ -55,6 +62,7 @@ class _Study:
         return row
 
 
+@unless_closed("validation_report")
 def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
     """One row a study: released and withheld sum to de-identified. A batch that is released and unchanged since is left
     as it is."""
@@ -63,6 +71,7 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
         inputs = _inputs_digest(job, batch, rows)
         if _is_finished(job, batch, inputs, rows):
             _drop_staged(job.zones, batch)
+            close_unless_kept(job.zones, batch, {})
             return read_stage(job.zones, batch, "validation_report")
         verdicts, failed = _validate(job, batch, rows)
         across = compare_studies(verdicts.values())
@@ -85,6 +94,8 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
         write_stage(job.zones, batch, "validation_report", final)
         finish_release(job.zones, batch, inputs, files)
         _drop_staged(job.zones, batch)
+        withheld = {original: reason for study in studies for original, reason in study.withheld_originals()}
+        close_unless_kept(job.zones, batch, withheld)
     return final
 
 
@@ -102,6 +113,7 @@ def _validate(job: Job, batch: str, rows: Iterable[StudyRow]) -> tuple[dict[str,
             staging_folder=job.zones.staging(batch, row.study_key),
             released_root=job.zones.released,
             kept_tags=job.profile.kept_tags,
+            cleaned_tags=job.profile.cleaned_tags,
             keeps_private=job.profile.keeps_private,
             extra_identifiers=resolved[row.study_key].identifiers,
         )
@@ -126,6 +138,7 @@ def _decide(
     """Unproved means not released: an instance goes only if nothing at all speaks against it."""
     manifest = read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance)
     quarantined = Counter(one.reason for one in manifest if one.reason)
+    quarantined += set_aside_of(job.zones, batch, row.study_key)
     staged = {Path(one.file).stem: one for one in manifest if row.deidentified and not one.reason}
     whole = _reason_against_all(row, verdict, failed)
     if whole:

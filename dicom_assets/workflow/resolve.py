@@ -1,23 +1,28 @@
 """pacs_studies: which studies the request means, by asking the archive. Studies not found are rows too."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 
+from ..batches.key import is_arrival
 from ..batches.lookup import Held, Lookup
 from ..batches.request import RequestRow, load_request
-from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError, RetryLater
 from ..storage.ledger import StudyRow, write_stage
 from ..storage.manifests import ResolvedStudy, held_by
 from ..storage.mapping import pseudonyms_in_use
 from ..storage.tables import read_rows, write_rows
+from .arrived import resolve_arrivals
+from .closing import unless_closed
 from .job import Job, working_on
+from .pseudonym_conflicts import refuse_pseudonym_conflicts
 
 
+@unless_closed("pacs_studies")
 def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
     """One row a study, or a requested row without one. Rows that were found before are not asked for again.
     Raises RetryLater where no archive answers for any of the rows."""
+    if is_arrival(batch):
+        return resolve_arrivals(job, batch)
     request = load_request(job.zones, batch)
     with working_on(job, batch):
         path = job.zones.resolved_studies(batch)
@@ -133,42 +138,6 @@ def _merged(earlier: ResolvedStudy | None, study: ResolvedStudy) -> ResolvedStud
     if earlier.pseudonym and study.pseudonym and earlier.pseudonym != study.pseudonym:
         return replace(earlier, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
     return replace(earlier, pseudonym=earlier.pseudonym or study.pseudonym)
-
-
-def refuse_pseudonym_conflicts(
-    key: PseudonymKey, studies: Iterable[ResolvedStudy], in_use: dict[str, str]
-) -> list[ResolvedStudy]:
-    """Studies whose patient would have two pseudonyms, or whose pseudonym two patients, are refused before anything is
-    retrieved. in_use: original patient ID -> pseudonym, of earlier batches. Sorted by study key."""
-    studies = [_as_before(key, study, in_use) for study in sorted(studies, key=lambda study: study.study_key)]
-    pseudonyms, patients = defaultdict(set), defaultdict(set)
-    pairs = {(s.patient_id, _pseudonym_of(key, s)) for s in studies if s.state == "found"} | set(in_use.items())
-    for patient, pseudonym in pairs:
-        if patient and pseudonym:
-            pseudonyms[patient].add(pseudonym)
-            patients[pseudonym].add(patient)
-    return [
-        replace(study, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
-        if study.state == "found"
-        and (len(pseudonyms[study.patient_id]) > 1 or len(patients[_pseudonym_of(key, study)]) > 1)
-        else study
-        for study in studies
-    ]
-
-
-def _as_before(key: PseudonymKey, study: ResolvedStudy, in_use: dict[str, str]) -> ResolvedStudy:
-    """A study that brings no pseudonym takes the one that the site gave its patient in an earlier batch."""
-    given = in_use.get(study.patient_id, "") if study.patient_id and study.state == "found" else ""
-    if study.pseudonym or not given or given == _pseudonym_of(key, study):
-        return study
-    return replace(study, pseudonym=given)
-
-
-def _pseudonym_of(key: PseudonymKey, study: ResolvedStudy) -> str:
-    """What the patient will be called; empty where that depends on how the files encode the ID."""
-    if study.pseudonym or not study.patient_id.isascii():
-        return study.pseudonym
-    return key.patient(study.patient_id.encode())
 
 
 def _ledger_row(study: ResolvedStudy) -> StudyRow:

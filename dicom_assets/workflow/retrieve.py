@@ -7,6 +7,7 @@ where it cannot count, nobody knows. "Success" in a response proves nothing.
 
 from dataclasses import dataclass, replace
 
+from ..batches.key import is_arrival
 from ..batches.request import load_request
 from ..errors import DicomAssetsError, RetryLater
 from ..storage.ledger import StudyRow, read_stage, require_stage, write_stage
@@ -14,6 +15,8 @@ from ..storage.manifests import ResolvedStudy, batches_holding, held_by
 from ..storage.raw import RawFolder
 from ..storage.set_aside import SetAsideFolder
 from ..storage.tables import read_rows, write_rows
+from .arrived import take_arrivals
+from .closing import unless_closed
 from .job import Job, working_on
 from .patience import NOT_EVEN_ASKED, Patience
 from .retrieval import OF_THE_MACHINE, Retrieval
@@ -34,9 +37,12 @@ class _Stage:
     patience: Patience
 
 
+@unless_closed("raw_dicom")
 def retrieve_studies(job: Job, batch: str) -> list[StudyRow]:
     """One row a study. A study that fails leaves its row and does not stop the others; what is complete already is not
     asked for again. Raises RetryLater where no archive could be reached at all."""
+    if is_arrival(batch):
+        return take_arrivals(job, batch)
     but_not = {row.study_instance_uid: row.but_not for row in load_request(job.zones, batch).rows}
     with working_on(job, batch):
         before = {row.study_key: row for row in read_stage(job.zones, batch, "raw_dicom")}

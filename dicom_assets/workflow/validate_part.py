@@ -26,13 +26,15 @@ Problem = tuple[str, str, str]  #: check, reason code, place
 class ValidationTask:
     """One study. released_root: where a staged file lies below its released_path once it is released, and gone from
     staging. kept_tags: elements whose values the profile keeps, or that may by its rules equal the original's (shifted
-    or dummy dates); not those that it replaces by new UIDs or pseudonyms. extra_identifiers: more of this patient."""
+    or dummy dates); not those that it replaces by new UIDs or pseudonyms. cleaned_tags: as the profile has them, of
+    which a text without names stays as it was. extra_identifiers: more of this patient."""
 
     study_key: str
     raw_folder: Path
     staging_folder: Path
     released_root: Path
     kept_tags: frozenset[int]
+    cleaned_tags: frozenset[int]
     keeps_private: bool
     extra_identifiers: tuple[str, ...]
 
@@ -168,7 +170,7 @@ class _Part:
             yield "file_opens", "ORIGINAL_UNREADABLE", ""
             return
         before = pieces_of(original)
-        for reason, place in checks.standard_tags_kept(before, pieces, task.kept_tags):
+        for reason, place in checks.standard_tags_kept(before, pieces, task.kept_tags | task.cleaned_tags):
             yield "no_identifiers_in_standard_tags", reason, place
         pairs = uid_pairs(before, pieces, instance)
         self.pairs += pairs

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..storage.atomic import write_if_changed
+from ..storage.manifests import StagedInstance, manifest_of
+from ..storage.tables import read_rows
 from ..storage.zones import Zones
 
 
@@ -27,6 +29,15 @@ def read_release(zones: Zones, batch: str) -> Release:
         return Release("", ())
     data = json.loads(path.read_bytes())
     return Release(data["inputs"], tuple(data["files"]))
+
+
+def released_originals(zones: Zones, batch: str, study_key: str) -> set[str]:
+    """Names, in the study's raw folder, of the originals of what this batch has released and is there."""
+    files = set(read_release(zones, batch).files)
+    staged = read_rows(manifest_of(zones.staging(batch, study_key)), StagedInstance)
+    return {
+        row.raw_file for row in staged if row.released_path in files and (zones.released / row.released_path).is_file()
+    }
 
 
 def begin_release(zones: Zones, batch: str, files: Iterable[str]) -> None:

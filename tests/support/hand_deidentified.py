@@ -122,7 +122,9 @@ def hand_made_study(
     write_rows(manifest_of(raw), raw_rows, RawInstance)
     write_rows(manifest_of(staging), staged_rows, StagedInstance)
     return HandMade(
-        raw, staging, ValidationTask(study_key, raw, staging, folder / "released", kept_tags, keeps_private, ())
+        raw,
+        staging,
+        ValidationTask(study_key, raw, staging, folder / "released", kept_tags, frozenset(), keeps_private, ()),
     )
 
 

@@ -1,0 +1,258 @@
+"""What was pushed to us: when it becomes a batch, what becomes of each instance, and where no original is left."""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dicom_assets.batches.request import load_request
+from dicom_assets.demo.corpus import Corpus
+from dicom_assets.storage.incoming import waiting_studies
+from dicom_assets.storage.ledger import sums_that_fail
+from dicom_assets.storage.manifests import StagedInstance, manifest_of
+from dicom_assets.storage.set_aside import RECORD, SetAside
+from dicom_assets.storage.tables import read_rows
+from dicom_assets.workflow import arrivals
+from dicom_assets.workflow.arrivals import plan_arrivals
+from dicom_assets.workflow.closing import is_closed, is_finished
+from dicom_assets.workflow.job import Job
+from tests.support.pushing import cut_short, job_at, last_byte_changed, push, run_stages
+from tests.support.site import Site, snapshot
+
+
+@pytest.fixture
+def job(site: Site) -> Job:
+    return job_at(site)
+
+
+@pytest.fixture
+def studies(corpus: Corpus) -> list[list[Path]]:
+    """Files of each study whose instances can all be released, the largest first."""
+    usable = [
+        [corpus.folder / one.path for one in study.instances if one.modality in ("CT", "MR") and not one.shows_text]
+        for study in corpus.studies
+    ]
+    return sorted((files for files in usable if len(files) > 2), key=lambda files: (-len(files), files))
+
+
+def planned(job: Job, *, keep: bool = False, settle_seconds: float = 0) -> list[str]:
+    requests = plan_arrivals(job.zones, job.key, settle_seconds, keep_originals=keep)
+    return [request.batch for request in requests]
+
+
+def originals(job: Job) -> Counter[str]:
+    """Zone -> instances that lie there."""
+    restricted = job.zones.restricted
+    return Counter(path.relative_to(restricted).parts[0] for path in restricted.rglob("*.dcm"))
+
+
+def released(job: Job) -> list[Path]:
+    return sorted(job.zones.released.rglob("*.dcm"))
+
+
+def test_only_a_study_that_has_settled_becomes_a_batch(job: Job, studies: list[list[Path]]) -> None:
+    first, second = studies[:2]
+    push(job, first)
+    long_ago = time.time() - 600
+    (study,) = waiting_studies(job.zones.incoming)
+    os.utime(study.folder, (long_ago, long_ago))
+    push(job, second)
+
+    (batch,) = planned(job, settle_seconds=300)
+
+    assert batch.startswith("arrival-")
+    assert len(load_request(job.zones, batch).rows) == 1
+    assert [one.study_key for one in waiting_studies(job.zones.incoming)] != [study.study_key]
+    assert planned(job, settle_seconds=300) == []
+
+
+def test_what_arrived_is_released_and_its_originals_are_gone(job: Job, studies: list[list[Path]]) -> None:
+    files = [path for study in studies[:2] for path in study]
+    push(job, files)
+    (batch,) = planned(job)
+    rows = run_stages(job, batch)
+
+    assert {row.state for row in rows} == {"done"}
+    assert sum(row.released for row in rows) == len(files) == len(released(job))
+    assert not any(sums_that_fail(row, "validation_report") for row in rows)
+    assert originals(job) == Counter()
+    assert is_closed(job.zones, batch) and is_finished(job.zones, batch)
+    mapping = pd.read_parquet(job.zones.mapping(batch))
+    assert sorted(mapping["Anonymized Filename"]) == sorted(
+        str(path.relative_to(job.zones.released)) for path in released(job)
+    )
+
+
+def test_a_closed_batch_that_runs_again_changes_nothing(job: Job, studies: list[list[Path]], site: Site) -> None:
+    push(job, studies[0])
+    (batch,) = planned(job)
+    rows = run_stages(job, batch)
+    before = snapshot(site.folder, with_times=True)
+    other_rules = job_at(site, DICOM_PROFILE="research")
+
+    assert run_stages(job, batch) == rows == run_stages(other_rules, batch)
+    assert snapshot(site.folder, with_times=True) == before
+
+
+def test_kept_originals_stay_and_can_be_done_by_other_rules(job: Job, studies: list[list[Path]], site: Site) -> None:
+    push(job, studies[0])
+    (batch,) = planned(job, keep=True)
+    run_stages(job, batch)
+    assert originals(job)["raw"] == len(studies[0])
+    assert is_finished(job.zones, batch) and not is_closed(job.zones, batch)
+
+    before = snapshot(job.zones.released)
+    (row,) = run_stages(job_at(site, DICOM_PROFILE="research"), batch)
+    assert (row.reason, len(released(job))) == ("", len(studies[0]))
+    assert snapshot(job.zones.released) != before
+
+
+def test_a_late_instance_is_a_new_batch_under_the_same_pseudonyms(job: Job, studies: list[list[Path]]) -> None:
+    *files, late = studies[0]
+    push(job, files)
+    (first,) = planned(job)
+    push(job, [late])
+    assert planned(job) == [], "the study's first batch is still in work"
+    run_stages(job, first)
+    (second,) = planned(job)
+    run_stages(job, second)
+
+    assert len(released(job)) == len(studies[0])
+    assert len({path.relative_to(job.zones.released).parts[:2] for path in released(job)}) == 1
+
+
+def test_instances_that_come_again_are_dropped(job: Job, studies: list[list[Path]]) -> None:
+    push(job, [*studies[0], *studies[0]])
+    (first,) = planned(job)
+    run_stages(job, first)
+    push(job, studies[0])
+    (second,) = planned(job)
+    (row,) = run_stages(job, second)
+
+    assert (row.state, row.expected, row.received, row.released) == ("done", 0, 0, 0)
+    assert originals(job) == Counter()
+    assert len(pd.read_parquet(job.zones.mapping_folder)) == len(released(job)) == len(studies[0])
+
+
+def test_two_contents_of_one_instance_are_both_quarantined(job: Job, studies: list[list[Path]]) -> None:
+    push(job, studies[0])
+    push(job, studies[0][:1], last_byte_changed)
+    (batch,) = planned(job)
+    (row,) = run_stages(job, batch)
+
+    assert (row.state, row.reason) == ("quarantined", "INSTANCE_CONFLICT")
+    assert (row.received, row.quarantined, row.released) == (len(studies[0]) + 1, 2, len(studies[0]) - 1)
+    assert not sums_that_fail(row, "validation_report")
+    assert originals(job) == Counter(quarantine=2)
+    report = pd.read_json(job.zones.report(batch, "json"), typ="series")
+    assert "INSTANCE_CONFLICT" in str(report.to_dict())
+
+    push(job, studies[0][:1])
+    push(job, studies[0][:1], last_byte_changed)
+    (again,) = planned(job)
+    (row,) = run_stages(job, again)
+    assert (row.state, row.received) == ("done", 0), "both lie before a reviewer already"
+    assert originals(job) == Counter(quarantine=2)
+
+
+def test_late_other_content_is_quarantined_and_what_is_released_stays(job: Job, studies: list[list[Path]]) -> None:
+    push(job, studies[0])
+    (first,) = planned(job)
+    run_stages(job, first)
+    before = snapshot(job.zones.released / "reports"), released(job)
+    push(job, studies[0][:1], last_byte_changed)
+    (second,) = planned(job)
+    (row,) = run_stages(job, second)
+
+    assert (row.state, row.reason, row.quarantined) == ("quarantined", "INSTANCE_CONFLICT", 1)
+    assert released(job) == before[1]
+    assert originals(job) == Counter(quarantine=1)
+
+
+def test_a_file_that_ends_too_early_is_quarantined(job: Job, studies: list[list[Path]]) -> None:
+    push(job, studies[0][:2])
+    push(job, studies[0][2:3], cut_short)
+    (batch,) = planned(job)
+    (row,) = run_stages(job, batch)
+
+    assert (row.state, row.reason, row.received, row.released) == ("quarantined", "INSTANCE_CUT_SHORT", 3, 2)
+    (record,) = read_rows(job.zones.quarantine(batch, row.study_key) / RECORD, SetAside)
+    assert record.reason == "INSTANCE_CUT_SHORT"
+
+
+def test_what_is_withheld_goes_into_quarantine_with_its_reason(job: Job, studies: list[list[Path]], site: Site) -> None:
+    push(job, studies[0])
+    (batch,) = planned(job, keep=True)
+    run_stages(job, batch)
+    victim = released(job)[0]
+    content = victim.read_bytes()
+    victim.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+    push(job, studies[0])
+    elsewhere = Site(site.folder / "elsewhere", {"DICOM_RELEASED_ROOT": str(job.zones.released)})
+    elsewhere.folder.mkdir()
+    key = elsewhere.folder / "keys" / "pseudonym.key"
+    key.parent.mkdir(mode=0o700)
+    key.write_bytes((site.folder / "keys" / "pseudonym.key").read_bytes())
+    key.chmod(0o600)
+    other = job_at(elsewhere)
+    push(other, studies[0])
+    (batch,) = planned(other)
+    (row,) = run_stages(other, batch)
+
+    assert (row.withheld, row.reason) == (1, "RELEASED_COPY_DIFFERS")
+    (kept,) = other.zones.quarantine(batch, row.study_key).glob("*.dcm")
+    (record,) = read_rows(manifest_of(kept.parent), StagedInstance)
+    assert (record.raw_file, record.reason) == (kept.name, "RELEASED_COPY_DIFFERS")
+    assert originals(other) == Counter(quarantine=1)
+
+
+def test_a_batch_whose_request_was_not_written_gets_it_at_the_next_look(
+    job: Job, studies: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(job, studies[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(arrivals, "write_request", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            planned(job)
+    assert originals(job) == Counter(raw=len(studies[0]))
+
+    (batch,) = planned(job)
+    (row,) = run_stages(job, batch)
+    assert row.released == len(studies[0])
+
+
+def test_a_batch_has_so_many_studies_at_most(
+    job: Job, studies: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "STUDIES_A_BATCH", 2)
+    for files in studies[:3]:
+        push(job, files[:1])
+    assert [len(load_request(job.zones, batch).rows) for batch in planned(job)] == [2, 1]
+
+
+def test_a_study_whose_sender_has_counted_need_not_settle(job: Job, studies: list[list[Path]], site: Site) -> None:
+    from dicom_assets.storage.incoming import Incoming
+
+    (one, *_) = push(job, studies[0])
+    incoming = Incoming(job.zones.incoming, job.key.study_key, job.key.file_name, reserve=0)
+    incoming.declare_complete(one.study_key, len(studies[0]) + 1)
+    assert planned(job, settle_seconds=300) == []
+    incoming.declare_complete(one.study_key, len(studies[0]))
+    (batch,) = planned(job, settle_seconds=300)
+    (row,) = run_stages(job, batch)
+    assert (row.state, row.proved_by) == ("done", "SENDER")
+
+
+def test_an_operator_plans_what_waits_and_runs_it(site: Site, job: Job, studies: list[list[Path]]) -> None:
+    push(job, studies[0])
+    waiting = site.run("plan", "--arrivals")
+    assert (waiting.returncode, waiting.stdout) == (0, "") and "not settled" in waiting.stderr
+    site.variables["DICOM_ARRIVAL_SETTLE_SECONDS"] = "0"
+    batch = site.run("plan", "--arrivals").stdout.strip()
+    done = site.run("run", batch)
+    assert done.returncode == 0, done.stderr
+    assert len(released(job)) == len(studies[0]) == originals(job)["raw"]
