@@ -68,6 +68,7 @@ def _find(commands: Commands) -> None:
 def _plan(commands: Commands) -> None:
     plan = commands.add_parser("plan", help="cohort file or date window -> batch requests; prints the batch keys")
     plan.add_argument("cohort", nargs="?", type=Path, metavar="COHORT.csv", help="columns as in the README")
+    plan.add_argument("--arrivals", action="store_true", help="what was pushed to us and has settled")
     plan.add_argument("--name", default="", help="a label kept inside the request (never in a key or path)")
     plan.add_argument("--from", dest="date_from", metavar="DATE", default="", help="first study date, YYYY-MM-DD")
     plan.add_argument("--to", dest="date_to", metavar="DATE", default="", help="last study date, YYYY-MM-DD")

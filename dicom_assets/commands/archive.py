@@ -14,7 +14,9 @@ from ..errors import REASONS, BadInput, DicomAssetsError
 from ..pacs.archive import Archive
 from ..pacs.find import StudyMatch, StudyQuery, in_order, open_finder
 from ..settings import Settings
-from ..workflow.job import archives_of, coded_file_errors, zones_of
+from ..storage.incoming import waiting_studies
+from ..workflow.arrivals import plan_arrivals
+from ..workflow.job import archives_of, coded_file_errors, key_of, zones_of
 from .output import say
 
 
@@ -67,6 +69,8 @@ def _window(first: str, last: str) -> tuple[str, str]:
 def plan(options: argparse.Namespace) -> int:
     """Batch keys on stdout, one a line; what was refused or merged on stderr."""
     settings = Settings.from_env()
+    if options.arrivals:
+        return _plan_arrivals(settings, options)
     zones = zones_of(settings)
     archives = [archive for archive in archives_of(settings) if archive.host or archive.dicomweb_url]
     if (options.cohort is None) == (not (options.date_from or options.date_to)):
@@ -97,6 +101,20 @@ def plan(options: argparse.Namespace) -> int:
         print(request.batch)
     left_out = len(refused) + planned.ambiguous + planned.conflicting
     return 3 if left_out else 0
+
+
+def _plan_arrivals(settings: Settings, options: argparse.Namespace) -> int:
+    """What was pushed to us and has settled; how much has not is said."""
+    if options.cohort is not None or options.date_from or options.date_to or options.name:
+        raise BadInput("PLAN_WHAT")
+    zones, arrivals, key = zones_of(settings), settings.arrivals, key_of(settings)
+    keep = not arrivals.deidentify_at_once
+    while requests := plan_arrivals(zones, key, arrivals.settle_seconds, keep_originals=keep):
+        for request in requests:
+            print(request.batch, flush=True)
+    if left := len(waiting_studies(zones.incoming)):
+        say(f"{left} {'study has' if left == 1 else 'studies have'} not settled yet, or a batch of it is in work")
+    return 0
 
 
 def _say_unproved(windows: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from ..batches.key import is_arrival
 from ..deid.profile import load_profile
 from ..errors import BadInput, DicomAssetsError, RetryLater
 from ..storage.ledger import StudyRow
@@ -19,6 +20,7 @@ from .failures import ARCHIVE_DOWN, coded_failures
 from .lanes import AGAIN_LATER, STARTED_BY_HAND, is_urgent
 from .metadata import study_metadata
 from .partitions import study_batches
+from .processes import note_process
 from .resources import DeidResource, PacsResource, StorageResource, job_from, settings_from
 from .turn import PoolTurn
 
@@ -28,6 +30,7 @@ _Resources = tuple[StorageResource, PacsResource, DeidResource, Progress]
 def _stage(
     run: Callable[[Job, str], list[StudyRow]], context: dg.AssetExecutionContext, resources: _Resources
 ) -> dg.MaterializeResult:
+    note_process(context.instance, context.run)
     with coded_failures(context):
         return dg.MaterializeResult(metadata=study_metadata(run(job_from(*resources), context.partition_key)))
 
@@ -35,7 +38,10 @@ def _stage(
 def _archive_stage(
     run: Callable[[Job, str], list[StudyRow]], context: dg.AssetExecutionContext, resources: _Resources
 ) -> dg.MaterializeResult:
-    """A stage that talks to archives, when it is its turn."""
+    """A stage that talks to archives, when it is its turn; arrivals are here already."""
+    if is_arrival(context.partition_key):
+        return _stage(run, context, resources)
+    note_process(context.instance, context.run)
     step, tags = context.asset_key.to_user_string(), context.run.tags
     started_here = tags.get(STARTED_BY_HAND) == step
 
