@@ -24,6 +24,8 @@ ENGINE = 3
 
 _SOP_CLASS_UID, _TEXT_VALUE, _ENCAPSULATED_DOCUMENT = 0x00080016, 0x0040A160, 0x00420011
 _DATE_VRS = frozenset(("DA", "DT", "TM"))
+#: What is cleaned by a rule under which many values stay as they are
+_MOVED_OR_CAPPED = _DATE_VRS | {"AS"}
 #: Byte strings whose form is technical: ICCProfile, FillPattern, WeightingLookupTableData
 _TECHNICAL_BYTES = frozenset((0x00282000, 0x00700256, 0x00701808))
 #: Elements that say by themselves who the patient is
@@ -218,7 +220,7 @@ class Profile(Choices):
         return frozenset(rule.tag for rule in self.rules.values() if rule.code == "C" and vr_of(rule.tag) in TEXT_VRS)
 
     def _may_equal(self, tag: int, code: str) -> bool:
-        return tag != _SOP_CLASS_UID and (code == "K" or (code == "C" and vr_of(tag) in _DATE_VRS))
+        return tag != _SOP_CLASS_UID and (code == "K" or (code == "C" and vr_of(tag) in _MOVED_OR_CAPPED))
 
 
 def load_profile(name: str) -> Profile:

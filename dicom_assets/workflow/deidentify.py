@@ -2,11 +2,12 @@
 studies; a study whose inputs, profile and key are those of last time is not done again."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..storage.atomic import has_digest
 from ..storage.ledger import StudyRow, require_stage, write_stage
-from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, manifest_of
+from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, batches_by_study, manifest_of
 from ..storage.tables import read_rows
 from .closing import unless_closed
 from .job import Job, working_on
@@ -21,6 +22,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
         rows = require_stage(job.zones, batch, "raw_dicom")
         resolved = {one.study_key: one for one in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
         rules = Rules.of(job.profile, job.key)
+        others = {key: set(batches) - {batch} for key, batches in batches_by_study(job.zones).items()}
         tasks = [
             DeidTask(
                 row.study_key,
@@ -31,6 +33,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
                 rules,
                 resolved[row.study_key].pseudonym,
                 resolved[row.study_key].identifiers,
+                _patients(job, row.study_key, others),
             )
             for row in rows
             if row.received
@@ -42,6 +45,13 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
         rows = [_ledger_row(row, failed.get(row.study_key), _staged(job, batch, row)) for row in rows]
         write_stage(job.zones, batch, "anonymized_dicom", rows)
     return rows
+
+
+def _patients(job: Job, study_key: str, others: Mapping[str, set[str]]) -> frozenset[str]:
+    """PatientIDs of the study's instances that other batches have de-identified."""
+    manifests = (manifest_of(job.zones.staging(other, study_key)) for other in others.get(study_key, ()))
+    staged = (row for manifest in manifests for row in read_rows(manifest, StagedInstance))
+    return frozenset(row.original_patient_id for row in staged if not row.reason)
 
 
 def _staged(job: Job, batch: str, row: StudyRow) -> list[StagedInstance]:

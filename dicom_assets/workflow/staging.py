@@ -36,7 +36,8 @@ class Rules:
 @dataclass(frozen=True)
 class DeidTask:
     """One study. pseudonym: the patient's, where the site brought its own; else empty. known: what else the archive and
-    the request say of the patient."""
+    the request say of the patient. other_patients: PatientIDs under which other batches have de-identified instances of
+    the study."""
 
     study_key: str
     raw: Path
@@ -46,6 +47,7 @@ class DeidTask:
     rules: Rules
     pseudonym: str
     known: tuple[str, ...] = field(repr=False, default=())
+    other_patients: frozenset[str] = field(repr=False, default=frozenset())
 
     @property
     def key_id(self) -> str:
@@ -82,7 +84,7 @@ def finish_staging(task: DeidTask, staged: Sequence[Staged]) -> int:
     """Give the files of the study their names, once all are durable, and write the manifest that names them, last; how
     many instances. staged: all of the study's."""
     rows = [one.row for one in staged]
-    if len({row.original_patient_id for row in rows} - {""}) > 1:
+    if len(({row.original_patient_id for row in rows} | task.other_patients) - {""}) > 1:
         rows = [_withheld(row, "TWO_PATIENTS_IN_STUDY") for row in rows]
     else:
         publish({task.staging / one.temp: task.staging / one.row.file for one in staged if one.temp})

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pandas as pd
+import pydicom
 import pytest
 
 from dicom_assets.batches.request import load_request
@@ -170,6 +171,20 @@ def test_late_other_content_is_quarantined_and_what_is_released_stays(job: Job, 
     assert (row.state, row.reason, row.quarantined) == ("quarantined", "INSTANCE_CONFLICT", 1)
     assert released(job) == before[1]
     assert originals(job) == Counter(quarantine=1)
+
+
+def test_a_late_instance_of_another_patient_is_quarantined(job: Job, studies: list[list[Path]]) -> None:
+    *files, late = studies[0]
+    push(job, files)
+    (first,) = planned(job)
+    run_stages(job, first)
+    patient = pydicom.dcmread(late).PatientID.encode()
+    push(job, [late], lambda data: data.replace(patient, patient[:-1] + b"x"))
+    (second,) = planned(job)
+    (row,) = run_stages(job, second)
+
+    assert (row.state, row.reason, row.quarantined) == ("quarantined", "TWO_PATIENTS_IN_STUDY", 1)
+    assert len(released(job)) == len(files)
 
 
 def test_a_file_that_ends_too_early_is_quarantined(job: Job, studies: list[list[Path]]) -> None:
