@@ -16,7 +16,7 @@ from ..pacs.find import StudyMatch, StudyQuery, in_order, open_finder
 from ..settings import Settings
 from ..storage.incoming import waiting_studies
 from ..workflow.arrivals import plan_arrivals
-from ..workflow.job import archives_of, coded_file_errors, key_of, zones_of
+from ..workflow.job import archives_of, coded_file_errors, zones_of
 from .output import say
 
 
@@ -107,9 +107,9 @@ def _plan_arrivals(settings: Settings, options: argparse.Namespace) -> int:
     """What was pushed to us and has settled; how much has not is said."""
     if options.cohort is not None or options.date_from or options.date_to or options.name:
         raise BadInput("PLAN_WHAT")
-    zones, arrivals, key = zones_of(settings), settings.arrivals, key_of(settings)
+    zones, arrivals = zones_of(settings), settings.arrivals
     keep = not arrivals.deidentify_at_once
-    while requests := plan_arrivals(zones, key, arrivals.settle_seconds, keep_originals=keep):
+    while requests := plan_arrivals(zones, arrivals.settle_seconds, keep_originals=keep):
         for request in requests:
             print(request.batch, flush=True)
     if left := len(waiting_studies(zones.incoming)):

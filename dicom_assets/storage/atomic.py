@@ -5,7 +5,7 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..errors import Refused
@@ -87,6 +87,16 @@ def create_exclusively(path: Path, content: bytes, mode: int = 0o600) -> bool:
         temp.unlink()
     fsync_folder(path.parent)
     return True
+
+
+def delete(paths: Iterable[Path]) -> None:
+    """Those of the files that are there; no power cut brings one back afterwards."""
+    paths = list(paths)
+    for path in paths:
+        path.unlink(missing_ok=True)
+    for folder in {path.parent for path in paths}:
+        with contextlib.suppress(FileNotFoundError):
+            fsync_folder(folder)
 
 
 def remove_unfinished(folder: Path) -> None:

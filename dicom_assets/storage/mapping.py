@@ -5,7 +5,7 @@ import getpass
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,12 +56,13 @@ def _record(batch: str, study_key: str, instance: StagedInstance) -> dict[str, s
     }
 
 
-def read_part(zones: Zones, batch: str) -> dict[str, list[str]]:
-    """Each column's values, all as text; no values where the batch has no part yet."""
+def read_part(zones: Zones, batch: str, columns: Sequence[str] = tuple(_SCHEMA.names)) -> dict[str, list[str]]:
+    """The values of these columns, all as text; no values where the batch has no part yet."""
     path = zones.mapping(batch)
     if not path.is_file():
-        return {name: [] for name in _SCHEMA.names}
-    return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False).to_pydict()
+        return {name: [] for name in columns}
+    table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(list(columns), use_threads=False)
+    return table.select(list(columns)).to_pydict()
 
 
 def mapped_batches(zones: Zones) -> list[str]:
@@ -70,7 +71,7 @@ def mapped_batches(zones: Zones) -> list[str]:
 
 def key_ids_in_use(zones: Zones) -> set[str]:
     """Ids of the pseudonym keys that made the mapping's parts (one a part: a batch is made with one key)."""
-    parts = (read_part(zones, batch)["key_id"] for batch in mapped_batches(zones))
+    parts = (read_part(zones, batch, ("key_id",))["key_id"] for batch in mapped_batches(zones))
     return {part[0].partition("+")[0] for part in parts if part}
 
 
@@ -79,7 +80,7 @@ def pseudonyms_in_use(zones: Zones, but_not: str) -> dict[str, str]:
     in_use: dict[str, str] = {}
     for batch in mapped_batches(zones):
         if batch != but_not:
-            part = read_part(zones, batch)
+            part = read_part(zones, batch, ("Original Patient ID", "Anonymized ID"))
             in_use.update(zip(part["Original Patient ID"], part["Anonymized ID"], strict=True))
     return in_use
 

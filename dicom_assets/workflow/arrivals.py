@@ -13,7 +13,6 @@ from pathlib import Path
 from ..batches.key import batch_key, is_arrival
 from ..batches.planning import INSTANCES_A_BATCH, STUDIES_A_BATCH
 from ..batches.request import Request, RequestRow, last_number, list_batches, write_request
-from ..deid.pseudonyms import PseudonymKey
 from ..storage.atomic import exclusive_lock, fsync_folder, make_folder
 from ..storage.incoming import WaitingStudy, claim, instances_in, waiting_studies
 from ..storage.instance_header import identity_of
@@ -27,7 +26,7 @@ _BYTES_A_BATCH = 20 << 30
 _A_CALL = 20
 
 
-def plan_arrivals(zones: Zones, key: PseudonymKey, settle_seconds: float, *, keep_originals: bool) -> list[Request]:
+def plan_arrivals(zones: Zones, settle_seconds: float, *, keep_originals: bool) -> list[Request]:
     """Batches of the studies that have settled, durable. A study of which a batch is still in work waits for its end.
     Raises DicomAssetsError."""
     with coded_file_errors(), exclusive_lock(zones.incoming / ".planning.lock", wait=True):

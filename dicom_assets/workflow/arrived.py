@@ -15,6 +15,7 @@ from ..batches.key import is_arrival
 from ..batches.request import load_request
 from ..deid.deidentify import notes_of
 from ..errors import DicomAssetsError
+from ..storage.atomic import delete
 from ..storage.incoming import instances_in, is_declared_complete
 from ..storage.instance_files import FileSource
 from ..storage.ledger import StudyRow, require_stage, write_stage
@@ -213,9 +214,7 @@ class _Taking:
     def _drop_duplicates(self) -> None:
         """What is neither in the manifest nor in quarantine was taken before."""
         named = {row.file for row in self.folder.read_manifest()}
-        for path in instances_in(self.folder.folder):
-            if path.name not in named:
-                path.unlink()
+        delete(path for path in instances_in(self.folder.folder) if path.name not in named)
 
 
 def set_aside_of(zones: Zones, batch: str, study_key: str) -> Counter[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..batches.key import is_arrival
 from ..batches.request import load_request
-from ..storage.atomic import fsync_folder, has_digest, make_folder, write_file
+from ..storage.atomic import delete, fsync_folder, has_digest, make_folder, write_file
 from ..storage.incoming import instances_in
 from ..storage.instance_header import identity_of
 from ..storage.ledger import StudyRow, read_stage
@@ -119,7 +119,5 @@ def _finish_closing(zones: Zones, batch: str) -> None:
     """Delete the originals, all of which are released or in quarantine, and what was staged and not released."""
     if zones.closed(batch).read_bytes() == _CLOSED:
         return
-    for area in ("raw", "staging"):
-        for file in (zones.restricted / area / batch).glob("*/*.dcm"):
-            file.unlink(missing_ok=True)
+    delete(file for area in ("raw", "staging") for file in (zones.restricted / area / batch).glob("*/*.dcm"))
     write_file(zones.closed(batch), _CLOSED)

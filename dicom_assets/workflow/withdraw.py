@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..storage.atomic import write_if_changed
+from ..storage.atomic import delete, write_if_changed
 from ..storage.manifests import StagedInstance, manifest_of
 from ..storage.tables import read_rows
 from ..storage.zones import Zones
@@ -54,8 +54,7 @@ def withdraw(zones: Zones, batch: str, but_not: Iterable[str]) -> int:
     stale = set(read_release(zones, batch).files) - set(but_not)
     if stale:
         stale -= {file for other in _others(zones, batch) for file in read_release(zones, other).files}
-    for file in sorted(stale):
-        (zones.released / file).unlink(missing_ok=True)
+    delete(zones.released / file for file in sorted(stale))
     return len(stale)
 
 

@@ -40,7 +40,7 @@ def studies(corpus: Corpus) -> list[list[Path]]:
 
 
 def planned(job: Job, *, keep: bool = False, settle_seconds: float = 0) -> list[str]:
-    requests = plan_arrivals(job.zones, job.key, settle_seconds, keep_originals=keep)
+    requests = plan_arrivals(job.zones, settle_seconds, keep_originals=keep)
     return [request.batch for request in requests]
 
 

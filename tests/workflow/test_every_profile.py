@@ -14,7 +14,7 @@ from tests.support.site import Site
 def test_nothing_that_was_deidentified_is_withheld(profile: str, site: Site, corpus: Corpus) -> None:
     job = job_at(site, DICOM_PROFILE=profile)
     push(job, [corpus.folder / one.path for one in corpus.instances])
-    (request,) = plan_arrivals(job.zones, job.key, 0, keep_originals=True)
+    (request,) = plan_arrivals(job.zones, 0, keep_originals=True)
     rows = run_stages(job, request.batch)
 
     assert Counter(row.reason for row in rows if row.withheld) == Counter()
