@@ -1,13 +1,14 @@
 """The raw folder of one study: instances as they came, in files of our own naming, and what was verified of them."""
 
 import os
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import BadInput
 from .atomic import make_folder, remove_unfinished
 from .instance_header import Identity, read_identity
 from .manifests import RawInstance, manifest_of
@@ -92,6 +93,14 @@ class RawFolder:
             (self.folder / row.file).is_file() and (self.folder / row.file).stat().st_size == row.size
             for row in self.read_manifest()
         )
+
+
+def require_originals(folders: Iterable[Path]) -> None:
+    """Raises BadInput("ORIGINALS_DELETED") where there is none of the files that a folder's manifest names."""
+    for folder in folders:
+        rows = read_rows(manifest_of(folder), RawInstance)
+        if rows and not any((folder / row.file).is_file() for row in rows):
+            raise BadInput("ORIGINALS_DELETED")
 
 
 def _row(file: str, identity: Identity, size: int, digest: str) -> RawInstance:

@@ -67,12 +67,13 @@ def close_unless_kept(zones: Zones, batch: str, withheld: Mapping[str, str]) -> 
 
 def close_batch(zones: Zones, batch: str, withheld: Mapping[str, str]) -> None:
     """As close_unless_kept, whatever the request says."""
-    reasons = {row.study_key: row.reason for row in read_stage(zones, batch, "validation_report")}
-    raw = zones.raw_batch(batch)
-    for folder in raw.iterdir() if raw.is_dir() else ():
-        if folder.is_dir():
-            _keep_in_quarantine(zones, batch, folder.name, reasons.get(folder.name, ""), withheld)
-    write_file(zones.closed(batch), _CLOSING)
+    if not is_closed(zones, batch):
+        reasons = {row.study_key: row.reason for row in read_stage(zones, batch, "validation_report")}
+        raw = zones.raw_batch(batch)
+        for folder in raw.iterdir() if raw.is_dir() else ():
+            if folder.is_dir():
+                _keep_in_quarantine(zones, batch, folder.name, reasons.get(folder.name, ""), withheld)
+        write_file(zones.closed(batch), _CLOSING)
     _finish_closing(zones, batch)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..storage.atomic import has_digest
 from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, batches_by_study, manifest_of
+from ..storage.raw import require_originals
 from ..storage.tables import read_rows
 from .closing import unless_closed
 from .job import Job, working_on
@@ -39,6 +40,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
             if row.received
         ]
         todo = [task for task in tasks if not is_current(task)]
+        require_originals(task.raw for task in todo)
         with job.progress("de-identifying", len(todo)) as step:
             outcomes = map_studies(deidentify_study, todo, job.workers, step)
         failed = {outcome.task.study_key: outcome for outcome in outcomes if outcome.code}

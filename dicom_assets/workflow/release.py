@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from ..storage.atomic import delete
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
 from ..storage.mapping import read_part
+from ..storage.raw import require_originals
 from ..storage.tables import read_rows
 from ..storage.zones import Zones
 from .arrived import set_aside_of
@@ -120,6 +122,7 @@ def _validate(job: Job, batch: str, rows: Iterable[StudyRow]) -> tuple[dict[str,
         for row in rows
         if row.deidentified
     ]
+    require_originals(task.raw_folder for task in tasks)
     with job.progress("proving", len(tasks)) as step:
         outcomes = map_studies(validate_study, tasks, job.workers, step)
     verdicts = {outcome.task.study_key: outcome.result for outcome in outcomes if outcome.result is not None}
@@ -261,6 +264,4 @@ def _is_finished(job: Job, batch: str, inputs: str, rows: Iterable[StudyRow]) ->
 def _drop_staged(zones: Zones, batch: str) -> None:
     """The staged copies of what is released."""
     released = {Path(file).name for file in read_release(zones, batch).files}
-    for staged in (zones.restricted / "staging" / batch).glob("*/*.dcm"):
-        if staged.name in released:
-            staged.unlink(missing_ok=True)
+    delete(file for file in (zones.restricted / "staging" / batch).glob("*/*.dcm") if file.name in released)

@@ -15,7 +15,7 @@ from ..batches.key import is_arrival
 from ..batches.request import list_batches
 from ..errors import Refused
 from ..settings import RetentionSettings
-from ..storage.atomic import UNFINISHED, exclusive_lock
+from ..storage.atomic import UNFINISHED, delete, exclusive_lock
 from ..storage.ledger import read_stage
 from ..storage.mapping import audit
 from ..storage.zones import Zones
@@ -73,7 +73,7 @@ def retire_batches(
             for ended, batch in over:
                 if ended <= limit:
                     retiring.retire(batch, _ALL)
-            retiring.delete("quarantine", _WATCHED, _set_aside_before(zones, limit))
+            retiring.delete_files("quarantine", _WATCHED, _set_aside_before(zones, limit))
         for _, batch in over:
             if retiring.room >= retention.free:
                 break
@@ -104,14 +104,14 @@ class _Retiring:
         try:
             with self._held(batch):
                 for area in areas:
-                    self.delete(area, batch, _instances(self._zones, area, batch))
+                    self.delete_files(area, batch, _instances(self._zones, area, batch))
         except Refused:
             self.busy += 1
 
     def _has_any(self, areas: Sequence[str], batch: str) -> bool:
         return any(_instances(self._zones, area, batch) for area in areas)
 
-    def delete(self, area: str, of: str, files: Sequence[Path]) -> None:
+    def delete_files(self, area: str, of: str, files: Sequence[Path]) -> None:
         sizes = [file.lstat() for file in files]
         told = Retired(area, of, len(files), sum(size.st_size for size in sizes))
         if files:
@@ -123,8 +123,8 @@ class _Retiring:
             audit(self._zones, f"retire {area}", str(told))
         if area == "raw" and is_arrival(of):
             close_batch(self._zones, of, {})  # which first puts into quarantine what is not released
-        for file in files:
-            file.unlink(missing_ok=True)
+        else:
+            delete(files)
 
     @contextmanager
     def _held(self, batch: str) -> Iterator[None]:

@@ -19,7 +19,7 @@ from .arrived import take_arrivals
 from .closing import unless_closed
 from .job import Job, working_on
 from .patience import NOT_EVEN_ASKED, Patience
-from .retrieval import OF_THE_MACHINE, Retrieval
+from .retrieval import OF_THE_MACHINE, SHRANK, Retrieval
 
 #: The row of a study that was proved complete, kept beside its instances: the archive may lose them later, we do not.
 _PROOF = "proof.parquet"
@@ -71,14 +71,16 @@ def _study_row(stage: _Stage, study: ResolvedStudy, row: StudyRow) -> StudyRow:
     retrieval = _retrieval(stage, study)
     folder = retrieval.folder
     proved = read_rows(folder.folder / _PROOF, StudyRow)
-    if proved and folder.is_whole():
+    if proved and folder.is_whole() and len(folder.read_manifest()) == proved[0].received:
         return proved[0]
     try:
         row = retrieval.run(row)
     except DicomAssetsError as error:
-        if error.code in OF_THE_MACHINE:
-            raise
+        if error.code in OF_THE_MACHINE or proved:
+            raise  # the release that rests on what is proved stands, though its originals were deleted meanwhile
         return _failed(row, stage.before.get(row.study_key), error.code, folder)
+    if proved and (row.state != "done" or row.received < proved[0].received):
+        raise RetryLater(row.reason or SHRANK)
     if row.state == "done":
         write_rows(folder.folder / _PROOF, [row], StudyRow)
     return row

@@ -2,24 +2,30 @@
 
 import json
 import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dicom_assets.batches.request import RequestRow, create_request
+from dicom_assets.batches.request import RequestRow, create_request, list_batches
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
 from dicom_assets.demo.archive import EmbeddedArchive
-from dicom_assets.demo.corpus import Corpus
+from dicom_assets.demo.corpus import Corpus, DemoStudy
 from dicom_assets.errors import DicomAssetsError, RetryLater
 from dicom_assets.pacs.archive import Archive
 from dicom_assets.settings import RetentionSettings
 from dicom_assets.storage.atomic import exclusive_lock
-from dicom_assets.storage.ledger import StudyRow, latest_rows
+from dicom_assets.storage.ledger import latest_rows
+from dicom_assets.storage.manifests import StagedInstance, manifest_of
+from dicom_assets.storage.tables import read_rows
 from dicom_assets.storage.zones import Zones
+from dicom_assets.workflow.arrivals import plan_arrivals
+from dicom_assets.workflow.closing import is_closed, is_finished
 from dicom_assets.workflow.deidentify import deidentify_studies
 from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.map import map_batch
@@ -29,43 +35,75 @@ from dicom_assets.workflow.retire import Retirement, retire_batches
 from dicom_assets.workflow.retrieve import retrieve_studies
 from tests.support.faulty_archive import HoldsBack
 from tests.support.ports import free_port
+from tests.support.pushing import push, run_stages
 from tests.support.site import snapshot
+from tests.support.small_disk import needs_small_disk, small_disk
 
 STAGES = (resolve_studies, retrieve_studies, deidentify_studies, map_batch, validate_and_release)
 AFTER_30_DAYS = RetentionSettings(days=30, free=0)
 NEVER_ENOUGH_ROOM = RetentionSettings(days=0, free=1 << 60)
 
 
-@pytest.fixture
-def job(tmp_path: Path, archive: EmbeddedArchive) -> Job:
-    return Job(
-        zones=Zones(tmp_path / "restricted", tmp_path / "released"),
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, archive: EmbeddedArchive, corpus: Corpus) -> Job:
+    """A site with one batch that has come to its end: two instances released, five quarantined."""
+    folder = tmp_path_factory.mktemp("made")
+    job = Job(
+        zones=Zones(folder / "restricted", folder / "released"),
         archives=(Archive("127.0.0.1", archive.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"),),
         profile=load_profile("basic"),
         key=PseudonymKey(bytes(range(32))),
         workers=1,
     )
+    rows = run_stages(job, requested(job, corpus, "CR", "US"))
+    assert sorted((row.released, row.quarantined) for row in rows) == [(0, 5), (2, 0)]
+    return job
 
 
-def run(job: Job, batch: str) -> list[StudyRow]:
-    for stage in STAGES:
-        rows = stage(job, batch)
-    return rows
+@pytest.fixture
+def job(made: Job, tmp_path: Path) -> Job:
+    """A copy of that site."""
+    zones = Zones(tmp_path / "restricted", tmp_path / "released")
+    shutil.copytree(made.zones.restricted, zones.restricted)
+    shutil.copytree(made.zones.released, zones.released)
+    return replace(made, zones=zones)
+
+
+@pytest.fixture
+def empty(made: Job, tmp_path: Path) -> Job:
+    """A site without a batch."""
+    return replace(made, zones=Zones(tmp_path / "empty" / "restricted", tmp_path / "empty" / "released"))
+
+
+@pytest.fixture
+def batch(job: Job) -> str:
+    (batch,) = list_batches(job.zones)
+    return batch
+
+
+@pytest.fixture
+def nobody(job: Job) -> Job:
+    """The same site; its archive does not answer."""
+    return replace(job, archives=(replace(job.archive, port=free_port()),))
 
 
 def requested(job: Job, corpus: Corpus, *modalities: str) -> str:
     """A cohort batch of the first study of each modality alone."""
-    studies = [next(study for study in corpus.studies if study.modalities == (one,)) for one in modalities]
+    studies = [study_of(corpus, one) for one in modalities]
     rows = [RequestRow(study_instance_uid=study.study_instance_uid) for study in studies]
     return create_request(job.zones, "cohort", "20260131", "", rows).batch
 
 
-@pytest.fixture
-def batch(job: Job, corpus: Corpus) -> str:
-    """Two instances released, five quarantined."""
-    batch = requested(job, corpus, "CR", "US")
-    assert sorted((row.released, row.quarantined) for row in run(job, batch)) == [(0, 5), (2, 0)]
-    return batch
+def study_of(corpus: Corpus, modality: str) -> DemoStudy:
+    return next(study for study in corpus.studies if study.modalities == (modality,))
+
+
+def arrived(job: Job, corpus: Corpus, *modalities: str) -> str:
+    """An arrival batch of such studies that has come to its end, originals kept."""
+    push(job, [corpus.folder / one.path for modality in modalities for one in study_of(corpus, modality).instances])
+    (request,) = plan_arrivals(job.zones, 0, keep_originals=True)
+    run_stages(job, request.batch)
+    return request.batch
 
 
 def retired(job: Job, retention: RetentionSettings = AFTER_30_DAYS, *, days: float = 31, **more: object) -> Retirement:
@@ -121,29 +159,29 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(job: Job, batch: str) 
     assert would.retired
 
 
-def test_what_has_not_come_to_its_end_is_not_touched(job: Job, corpus: Corpus) -> None:
-    not_released = requested(job, corpus, "CR")
+def test_what_has_not_come_to_its_end_is_not_touched(empty: Job, corpus: Corpus) -> None:
+    not_released = requested(empty, corpus, "CR")
     for stage in STAGES[:-1]:
-        stage(job, not_released)
-    incomplete = requested(job, corpus, "MR")
-    held = next(study for study in corpus.studies if study.modalities == ("MR",)).instances[0].sop_instance_uid
+        stage(empty, not_released)
+    incomplete = requested(empty, corpus, "MR")
+    held = study_of(corpus, "MR").instances[0].sop_instance_uid
     with HoldsBack(corpus.folder, {held}) as archive:
-        (row,) = run(replace(job, archives=(replace(job.archive, port=archive.port),)), incomplete)
+        (row,) = run_stages(replace(empty, archives=(replace(empty.archive, port=archive.port),)), incomplete)
     assert row.state == "incomplete"
-    waiting = job.zones.incoming / "study" / "instance.dcm"
+    waiting = empty.zones.incoming / "study" / "instance.dcm"
     waiting.parent.mkdir(parents=True)
     waiting.write_bytes(b"arrived")
-    before = snapshot(job.zones.restricted)
-    assert retired(job).retired == retired(job, NEVER_ENOUGH_ROOM).retired == ()
-    assert snapshot(job.zones.restricted) == before
+    before = snapshot(empty.zones.restricted)
+    assert retired(empty).retired == retired(empty, NEVER_ENOUGH_ROOM).retired == ()
+    assert snapshot(empty.zones.restricted) == before
 
 
-def test_a_study_that_no_archive_has_keeps_nothing_back(job: Job, corpus: Corpus) -> None:
-    found = next(study for study in corpus.studies if study.modalities == ("CR",)).study_instance_uid
+def test_a_study_that_no_archive_has_keeps_nothing_back(empty: Job, corpus: Corpus) -> None:
+    found = study_of(corpus, "CR").study_instance_uid
     rows = [RequestRow(study_instance_uid=uid) for uid in (found, "1.2.3.4")]
-    run(job, create_request(job.zones, "cohort", "20260131", "", rows).batch)
-    assert retired(job).retired
-    assert contents(job) == []
+    run_stages(empty, create_request(empty.zones, "cohort", "20260131", "", rows).batch)
+    assert retired(empty).retired
+    assert contents(empty) == []
 
 
 @pytest.mark.parametrize("suffix", ["", ".run"], ids=["in a stage", "in a command"])
@@ -157,21 +195,29 @@ def test_a_batch_that_is_worked_on_is_left_for_the_next_time(job: Job, batch: st
     assert retired(job).retired
 
 
-def test_stopped_in_the_middle_it_goes_on_the_next_time(job: Job, batch: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    unlink, deleted = Path.unlink, []
-
-    def stop_after_three(path: Path, missing_ok: bool = False) -> None:
-        if len(deleted) == 3:
-            raise KeyboardInterrupt
-        unlink(path, missing_ok)
-        deleted.append(path)
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Path, "unlink", stop_after_three)
+def test_stopped_in_the_middle_it_goes_on_the_next_time(job: Job, batch: str) -> None:
+    with stopped_after(3, "raw"):
         retired(job)
     assert [event for event, _ in audited(job)] == ["retire raw"]
     assert [(one.area, one.files) for one in retired(job).retired] == [("raw", 4), ("quarantine", 5)]
     assert contents(job) == []
+
+
+@contextmanager
+def stopped_after(count: int, area: str) -> Iterator[None]:
+    """The program ends when it is about to delete one file more of the area than count."""
+    unlink, deleted = Path.unlink, []
+
+    def stop(path: Path, missing_ok: bool = False) -> None:
+        if f"/restricted/{area}/" in str(path):
+            if len(deleted) == count:
+                raise KeyboardInterrupt
+            deleted.append(path)
+        unlink(path, missing_ok)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Path, "unlink", stop)
+        yield
 
 
 def test_nothing_goes_without_its_line_in_the_audit_log(job: Job, batch: str) -> None:
@@ -186,7 +232,7 @@ def test_where_room_is_short_originals_go_early_the_oldest_first_and_quarantine_
     job: Job, batch: str, corpus: Corpus
 ) -> None:
     later = requested(job, corpus, "MR")
-    run(job, later)
+    run_stages(job, later)
     assert retired(job, RetentionSettings(days=0, free=1), days=0) == Retirement((), 0, False)
     would = retired(job, NEVER_ENOUGH_ROOM, days=0, dry_run=True)
     outcome = retired(job, NEVER_ENOUGH_ROOM, days=0)
@@ -197,22 +243,22 @@ def test_where_room_is_short_originals_go_early_the_oldest_first_and_quarantine_
     assert contents(job, "raw") == contents(job, "staging") == []
 
 
-def test_what_a_watched_folder_brought_goes_by_the_time_at_which_it_was_put_aside(job: Job) -> None:
-    watched = job.zones.restricted / "quarantine" / "watched"
+def test_what_a_watched_folder_brought_goes_by_the_time_at_which_it_was_put_aside(empty: Job) -> None:
+    watched = empty.zones.restricted / "quarantine" / "watched"
     watched.mkdir(parents=True)
     (watched / "ab12.zip").write_bytes(b"of 1999")
     (watched / "set_aside.parquet").write_bytes(b"its reason")
     os.utime(watched / "ab12.zip", (0, 0))
-    assert retired(job, days=1).retired == ()
-    (one,) = retired(job).retired
+    assert retired(empty, days=1).retired == ()
+    (one,) = retired(empty).retired
     assert (one.area, one.of, one.files, one.bytes) == ("quarantine", "watched", 1, 7)
     assert [path.name for path in watched.iterdir()] == ["set_aside.parquet"]
 
 
 def test_run_again_a_batch_gets_its_originals_again_and_ends_as_it_was(job: Job, batch: str) -> None:
-    rows, before = run(job, batch), records(job)
+    rows, before = run_stages(job, batch), records(job)
     retired(job)
-    assert run(job, batch) == rows
+    assert run_stages(job, batch) == rows
     assert records(job) == before
     assert len(contents(job, "raw")) == 7
     assert [(one.area, one.files) for one in retired(job).retired] == [("raw", 7)]
@@ -221,23 +267,17 @@ def test_run_again_a_batch_gets_its_originals_again_and_ends_as_it_was(job: Job,
 def test_by_other_rules_a_batch_is_made_again_from_what_the_archive_sends_again(job: Job, batch: str) -> None:
     before = snapshot(job.zones.released)
     retired(job)
-    rows = run(replace(job, profile=load_profile("research")), batch)
+    rows = run_stages(replace(job, profile=load_profile("hipaa-safe-harbor")), batch)
     assert sum(row.released for row in rows) == 2, rows
     after = snapshot(job.zones.released)
     assert not {digest for name, digest in before.items() if name.endswith(".dcm")} & set(after.values())
-
-
-@pytest.fixture
-def nobody(job: Job) -> Job:
-    """The same site; its archive does not answer."""
-    return replace(job, archives=(replace(job.archive, port=free_port()),))
 
 
 def test_an_archive_that_does_not_answer_takes_nothing_back(job: Job, nobody: Job, batch: str) -> None:
     retired(job)
     before = records(job)
     with pytest.raises(RetryLater):
-        run(nobody, batch)
+        run_stages(nobody, batch)
     assert records(job) == before
     assert latest_rows(job.zones, batch)[0] == "validation_report"
 
@@ -245,15 +285,15 @@ def test_an_archive_that_does_not_answer_takes_nothing_back(job: Job, nobody: Jo
 def test_an_archive_that_has_less_of_it_by_now_takes_nothing_back(job: Job, batch: str, corpus: Corpus) -> None:
     retired(job)
     before = snapshot(job.zones.released)
-    held = next(study for study in corpus.studies if study.modalities == ("CR",)).instances[0].sop_instance_uid
+    held = study_of(corpus, "CR").instances[0].sop_instance_uid
     for listed in (True, False):
         with HoldsBack(corpus.folder, {held}, listed=listed) as archive:
             poorer = replace(job, archives=(replace(job.archive, port=archive.port),))
             for _ in range(2):  # told twice, too
                 with pytest.raises(DicomAssetsError):
-                    run(poorer, batch)
+                    run_stages(poorer, batch)
         assert snapshot(job.zones.released) == before
-    run(job, batch)
+    run_stages(job, batch)
     assert snapshot(job.zones.released) == before
 
 
@@ -265,6 +305,51 @@ def test_a_stage_that_misses_the_originals_takes_nothing_back(
     before = snapshot(job.zones.released)
     with pytest.raises(DicomAssetsError) as missed:
         for stage in stages:
-            stage(replace(job, profile=load_profile("research")), batch)
+            stage(replace(job, profile=load_profile("hipaa-safe-harbor")), batch)
     assert missed.value.code == "ORIGINALS_DELETED"
     assert snapshot(job.zones.released) == before
+
+
+def test_an_arrivals_originals_go_and_its_batch_is_closed(job: Job, nobody: Job, corpus: Corpus) -> None:
+    batch = arrived(nobody, corpus, "MR", "US")
+    released, rows = snapshot(job.zones.released), latest_rows(job.zones, batch)
+    assert len(contents(job, f"raw/{batch}")) == 12
+    retired(job, NEVER_ENOUGH_ROOM)
+    assert contents(job, f"raw/{batch}") == []
+    assert len(contents(job, f"quarantine/{batch}")) == 5  # the only ones there are
+    assert is_finished(job.zones, batch)
+    run_stages(nobody, batch)
+    assert (snapshot(job.zones.released), latest_rows(job.zones, batch)) == (released, rows)
+    retired(job)
+    assert contents(job, f"quarantine/{batch}") == []
+    run_stages(nobody, batch)
+    assert (snapshot(job.zones.released), latest_rows(job.zones, batch)) == (released, rows)
+
+
+def test_a_closing_that_was_cut_off_is_finished_the_next_time(job: Job, corpus: Corpus) -> None:
+    batch = arrived(job, corpus, "MR", "US")
+    with stopped_after(2, f"raw/{batch}"):
+        retired(job, NEVER_ENOUGH_ROOM)
+    assert is_closed(job.zones, batch) and not is_finished(job.zones, batch)
+    retired(job, NEVER_ENOUGH_ROOM)
+    assert is_finished(job.zones, batch)
+    assert contents(job, f"raw/{batch}") == []
+    kept = contents(job, f"quarantine/{batch}")
+    rows = read_rows(manifest_of(kept[0].parent), StagedInstance)
+    assert len(kept) == 5
+    assert {row.raw_file: row.reason for row in rows} == {path.name: "TEXT_IN_PIXELS_LIKELY" for path in kept}
+    job.zones.closed(batch).write_bytes(b"closing")  # all deleted, and killed before that was written down
+    retired(job, NEVER_ENOUGH_ROOM)
+    assert is_finished(job.zones, batch)
+
+
+@needs_small_disk()
+def test_no_more_goes_than_is_needed_to_make_room(job: Job, batch: str, corpus: Corpus, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    with small_disk(tmp_path / "disk") as disk:
+        shutil.copytree(job.zones.restricted, disk.folder / "restricted")
+        job = replace(job, zones=Zones(disk.folder / "restricted", job.zones.released))
+        run_stages(job, requested(job, corpus, "MR"))
+        outcome = retired(job, RetentionSettings(days=0, free=disk.free.bytes + 1))
+        assert [one.of for one in outcome.retired] == [batch]
+        assert not outcome.is_short
