@@ -1,5 +1,5 @@
-"""`python -m benchmarks`: speed of every tool on every corpus, then retrieval; `... speed` or `... retrieval`: one of
-them; `... memory`: peak memory of the tools."""
+"""`python -m benchmarks`: speed of every tool on every corpus, then retrieval and receiving; `... speed`,
+`... retrieval` or `... receiving`: one of them; `... memory`: peak memory of the tools."""
 
 import argparse
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import hiding_places, memory, peers, report, retrieval, ways
+from benchmarks import hiding_places, memory, peers, receiving, report, retrieval, ways
 from benchmarks.run import Bench, Series, count_files, module, warm
 
 CORPORA = ("ct", "mr-enh", "us", "small")
@@ -24,10 +24,12 @@ def absolute(path: str) -> Path:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "speed", "retrieval", "memory"), default="all")
+    parser.add_argument("what", nargs="?", choices=("all", "speed", "retrieval", "receiving", "memory"), default="all")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="begins with; may be repeated")
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
-    parser.add_argument("--rounds", type=int, help="of the tools (default: 5), of retrieval (default: 3)")
+    parser.add_argument(
+        "--rounds", type=int, help="of the tools and of receiving (default: 5), of retrieval (default: 3)"
+    )
     parser.add_argument("--quick", action="store_true", help="one round on a part of each corpus: does it work?")
     parser.add_argument("--keep", type=absolute, metavar="FOLDER", help="keep the corpora here, or use those here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every run's figures")
@@ -90,7 +92,7 @@ def refuse_unknown(only: list[str]) -> None:
 def measured(options: argparse.Namespace, scratch: Path, corpora: Path) -> dict:
     """Print what was asked for. -> what goes into the JSON file"""
     figures = {}
-    if options.what != "retrieval" and (tools := installed(options.only)):
+    if options.what not in ("retrieval", "receiving") and (tools := installed(options.only)):
         print(*(f"- {tool.name} {version}" for tool, version in tools.items()), sep="\n")
         bench = Bench(scratch)
         peers.make_certificate(scratch)
@@ -102,6 +104,8 @@ def measured(options: argparse.Namespace, scratch: Path, corpora: Path) -> dict:
         print("\n## What is easily overlooked\n", overlooked(bench, tools), sep="\n")
     if options.what in ("all", "retrieval"):
         figures["retrieval"] = retrieval.measure(options, scratch, corpora)
+    if options.what in ("all", "receiving"):
+        figures["receiving"] = receiving.measure(options, scratch, corpora)
     return figures
 
 

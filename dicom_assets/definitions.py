@@ -5,13 +5,16 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from .defs.assets import assets_under
+from .defs.arrival_sensor import arrival_sensor
+from .defs.assets import assets_under, incoming_dicom
 from .defs.checks import CHECKS
 from .defs.delivery import deliver_released
 from .defs.jobs import extract_batch, plan_nightly
 from .defs.resources import DeidResource, PacsResource, StorageResource
+from .defs.retention import retention, retire_batches
 from .defs.schedules import nightly
 from .defs.sensors import batch_requests, retry_batches
+from .defs.webhook import tell_failures
 from .quiet import protect_process
 from .workflow.job import Progress, no_progress
 
@@ -27,11 +30,11 @@ def build_defs(
     """The arguments fill the resources' fields; what they leave out comes from the environment."""
     deid_resource = DeidResource(**deid)
     return dg.Definitions(
-        assets=assets_under(deid_resource),
+        assets=[incoming_dicom, *assets_under(deid_resource)],
         asset_checks=CHECKS,
-        jobs=[extract_batch, plan_nightly, deliver_released],
-        schedules=[nightly],
-        sensors=[batch_requests, retry_batches],
+        jobs=[extract_batch, plan_nightly, deliver_released, retire_batches],
+        schedules=[nightly, retention],
+        sensors=[batch_requests, retry_batches, arrival_sensor, tell_failures],
         resources={
             "storage": StorageResource(**storage),
             "pacs": PacsResource(**pacs),

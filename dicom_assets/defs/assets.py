@@ -1,4 +1,5 @@
-"""The five assets. Each calls its stage and reports counts; what a stage does stands in workflow/."""
+"""The five assets, and what lies before them. Each of the five calls its stage and reports counts; what a stage does
+stands in workflow/."""
 
 from collections.abc import Callable
 
@@ -78,8 +79,18 @@ def _remember(context: dg.AssetExecutionContext, reason: str) -> None:
         context.instance.add_run_tags(context.run.run_id, {AGAIN_LATER: reason or "no"})
 
 
+#: Not made by Dagster: what is pushed to us, until a batch takes it. arrival_sensor says how it stands.
+incoming_dicom = dg.AssetSpec(
+    "incoming_dicom",
+    group_name="studies",
+    kinds={"dicom"},
+    description="Instances that were pushed to us (Storage SCP, watched folder, upload) and are in no batch yet.",
+)
+
+
 @dg.asset(
     partitions_def=study_batches,
+    deps=[incoming_dicom],
     retry_policy=ARCHIVE_DOWN,
     group_name="studies",
     kinds={"dicom"},

@@ -1,15 +1,18 @@
 """Running a batch from the command line, on the same Dagster instance that UI and daemon use."""
 
 import fcntl
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.execution.plan.objects import ErrorSource
+from sqlalchemy.exc import DBAPIError
 
-from ..errors import REASONS
+from ..errors import REASONS, RetryLater
 from ..storage.atomic import create_exclusively
 from .assets import ASSETS
 from .lanes import STARTED_BY_HAND, URGENT, lane_of
@@ -25,6 +28,27 @@ class RunOutcome:
     message: str
 
 
+#: What SQLite says where its files cannot be written -> our code
+_OF_THE_DISK = {
+    sqlite3.SQLITE_FULL: "DISK_FULL",
+    sqlite3.SQLITE_IOERR: "FILE_OPERATION_FAILED",
+    sqlite3.SQLITE_CANTOPEN: "FILE_OPERATION_FAILED",
+}
+
+
+@contextmanager
+def coded_database_errors() -> Iterator[None]:
+    """A full or broken disk under Dagster's own database, which lies beside ours unless it is elsewhere."""
+    try:
+        yield
+    except DBAPIError as error:
+        primary = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the rest says in which operation
+        if primary not in _OF_THE_DISK:
+            raise
+        raise RetryLater(_OF_THE_DISK[primary]) from None
+
+
+@coded_database_errors()
 def open_instance(home: Path) -> dg.DagsterInstance:
     """The instance of DAGSTER_HOME; a home without dagster.yaml gets ours, which captures no output of steps."""
     create_exclusively(home / "dagster.yaml", files("dicom_assets.defs").joinpath("dagster.yaml").read_bytes())
@@ -33,6 +57,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
         return dg.DagsterInstance.get()
 
 
+@coded_database_errors()
 def run_batch(
     instance: dg.DagsterInstance, defs: dg.Definitions, batch: str, start: str = "", *, urgent: bool = False
 ) -> RunOutcome:

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import dagster as dg
 
 from ..storage.ledger import StudyRow
+from ..workflow.health import Health
 
 _ROWS_SHOWN = 50
 _COUNTS = ("found", "expected", "received", "missing", "deidentified", "quarantined", "released", "withheld")
@@ -35,6 +37,21 @@ def _table(rows: Sequence[StudyRow]) -> str:
     if len(rows) > _ROWS_SHOWN:
         lines.append(f"\n{len(rows) - _ROWS_SHOWN} more: `dicom-assets ledger BATCH`")
     return "\n".join(lines)
+
+
+def health_metadata(state: Health) -> dict[str, dg.MetadataValue]:
+    """One value a field; counts by reason as their sum, and as a list."""
+    shown: dict[str, dg.MetadataValue] = {"needs_a_person": dg.MetadataValue.text(", ".join(state.concerns))}
+    for name, value in asdict(state).items():
+        if isinstance(value, dict):
+            shown[name] = dg.MetadataValue.int(sum(value.values()))
+            reasons = "\n".join(f"- {count} {reason}" for reason, count in value.items())
+            shown |= {f"{name}_by_reason": dg.MetadataValue.md(reasons)} if value else {}
+        elif isinstance(value, bool):
+            shown[name] = dg.MetadataValue.bool(value)
+        else:
+            shown[name] = dg.MetadataValue.int(value) if isinstance(value, int) else dg.MetadataValue.text(value)
+    return shown
 
 
 def check_metadata(looked_at: int, failed: int, where: Sequence[str]) -> dict[str, dg.MetadataValue]:

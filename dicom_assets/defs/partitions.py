@@ -3,4 +3,6 @@
 import dagster as dg
 
 STUDY_BATCH = "study_batch"
+#: Tag of a run, Dagster's own: its batch.
+PARTITION = "dagster/partition"
 study_batches = dg.DynamicPartitionsDefinition(name=STUDY_BATCH)

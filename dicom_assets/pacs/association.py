@@ -1,5 +1,6 @@
 """An established association: messages out, messages in (PS3.7, PS3.8)."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from ..errors import DicomAssetsError, RetryLater
 from .commands import C_STORE_RQ, Command, cancel, decode, encode, request
 from .wire import ABORT, MAXIMUM_PDU_LENGTH, P_DATA, RELEASE_RP, RELEASE_RQ, Connection
 
-LARGEST_NEGOTIATION = 1 << 20  #: bytes of an A-ASSOCIATE PDU
+LARGEST_NEGOTIATION = 1 << 18  #: bytes of an A-ASSOCIATE PDU: 128 contexts with all transfer syntaxes have some 160 kB
+#: Bytes of a P-DATA PDU: far more than we announce, since some senders miscount, and no length that lies
+_LARGEST_PDU = 1 << 20
 _LARGEST_COMMAND = 1 << 16
 _LARGEST_DATA = 1 << 24  #: bytes of a data set that is kept in memory: a list of failed instances, at most
 
@@ -26,10 +29,21 @@ class Context:
 
 
 class Association:
-    """An established association, used by one thread. maximum: bytes of a PDU that the peer takes; 0: no limit."""
+    """An established association, used by one thread. maximum: bytes of a PDU that the peer takes; 0: no limit.
+    is_between_messages: none has begun to come. has_spoken: a message of the peer's has come to its end. peer,
+    calling_ae_title: address and name of one that has called us."""
 
-    def __init__(self, connection: Connection, contexts: Mapping[int, Context], maximum: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        contexts: Mapping[int, Context],
+        maximum: int,
+        peer: str = "",
+        calling_ae_title: str = "",
+    ) -> None:
         self.connection, self.contexts = connection, contexts
+        self.peer, self.calling_ae_title = peer, calling_ae_title
+        self.is_between_messages, self.has_spoken = True, False
         self.maximum = min(maximum or MAXIMUM_PDU_LENGTH, MAXIMUM_PDU_LENGTH)
         self.patience = connection.patience
         self._left = 0  #: bytes of the current P-DATA PDU
@@ -89,8 +103,10 @@ class Association:
         """
         pieces: list[bytes] = []
         size = 0
+        self.is_between_messages, self.has_spoken = True, self._current > 0
         while True:
             length, context_id, control = self._next_fragment()
+            self.is_between_messages = False
             context = self.contexts.get(context_id)
             size += length + 1  # empty fragments count, too
             if context is None or not control & 1 or size > _LARGEST_COMMAND:
@@ -127,6 +143,10 @@ class Association:
             if control & 2:
                 return
 
+    def quiet_since(self) -> float:
+        """When the peer last brought something of use, on time.monotonic()'s clock; now, while it waits for us."""
+        return self.patience.progressed_at if self.connection.is_waiting else time.monotonic()
+
     def release(self) -> None:
         """In order where the peer plays along, else as well as it goes."""
         with suppress(DicomAssetsError), self.patience.negotiating():
@@ -150,7 +170,7 @@ class Association:
         """Length, context ID and control header of the next fragment (PS3.8 9.3.5.1)."""
         while not self._left:
             kind, length = self.connection.read_header()
-            if kind == P_DATA:
+            if kind == P_DATA and length <= _LARGEST_PDU:
                 self._left = length
             else:
                 self._end(kind, length)
@@ -161,7 +181,7 @@ class Association:
         return fragment, context_id, control
 
     def _end(self, kind: int, length: int) -> None:
-        if kind == RELEASE_RQ:
+        if kind == RELEASE_RQ and length <= _LARGEST_PDU:
             self.connection.skip(length)
             self.connection.send_pdu(RELEASE_RP, bytes(4))
             self.connection.close()

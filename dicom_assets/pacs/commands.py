@@ -31,6 +31,7 @@ _ELEMENTS = {
     0x0700: ("Priority", "US"),
     0x0800: ("CommandDataSetType", "US"),
     0x0900: ("Status", "US"),
+    0x0902: ("ErrorComment", "LO"),
     0x1000: ("AffectedSOPInstanceUID", "UI"),
     0x1001: ("RequestedSOPInstanceUID", "UI"),
     0x1002: ("EventTypeID", "US"),

@@ -56,6 +56,22 @@ STORAGE_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.6",  # Ultrasound (retired)
 )
 
+#: Every storage class of the standard begins so, those of later editions among them, and no other service.
+_STANDARD_STORAGE = "1.2.840.10008.5.1.4.1.1."
+
+
+class PushedClasses:
+    """What senders may push: every storage class of the standard, and further ones by UID. No private class: what its
+    instances hold is known to no rule, and a sender that hears so at once is better served than one whose instances
+    end in quarantine."""
+
+    def __init__(self, *further: str) -> None:
+        self._known = frozenset((*STORAGE_CLASSES, *further))
+
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._known or uid.startswith(_STANDARD_STORAGE)
+
+
 #: Proposed, in this order, where the archive cannot say what a study holds.
 USUAL_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT

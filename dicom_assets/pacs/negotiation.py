@@ -4,7 +4,7 @@ Peers leave out what the standard demands and add items that nobody knows; only 
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import BadInput, DicomAssetsError, RetryLater
@@ -16,6 +16,7 @@ _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _IMPLEMENTATION_CLASS_UID = "2.25.214163093841279012917364710294583960417"
 _VERSION = struct.pack(">HH", 1, 0)
 _TITLES = slice(4, 36)  #: called and calling AE title
+_CALLED, _CALLING = slice(0, 16), slice(16, 32)  #: of the two
 _FIXED = 68  #: bytes before the items
 
 # PS3.8 9.3.2 and 9.3.3, PS3.7 D.3.3: types of items
@@ -46,21 +47,34 @@ class _Item:
 
 @dataclass(frozen=True)
 class Negotiation:
-    """What an A-ASSOCIATE-RQ or -AC says. maximum: bytes of a PDU that the peer takes; 0: no limit."""
+    """What an A-ASSOCIATE-RQ or -AC says. maximum: bytes of a PDU that the peer takes; 0: no limit.
+    is_our_version, is_our_application: protocol version and application context, where it names one, are DICOM's."""
 
     titles: bytes
     contexts: tuple[_Item, ...]
     maximum: int
     roles: Mapping[str, Roles]
+    is_our_version: bool = True
+    is_our_application: bool = True
+
+    @property
+    def called_ae_title(self) -> str:
+        return _text(self.titles[_CALLED])
+
+    @property
+    def calling_ae_title(self) -> str:
+        return _text(self.titles[_CALLING])
 
 
 def parse(body: bytes) -> Negotiation:
     """Of an A-ASSOCIATE-RQ or -AC. Raises BadInput("PACS_NOT_DICOM")."""
     if len(body) < _FIXED:
         raise BadInput("PACS_NOT_DICOM")
-    contexts, maximum, roles = [], 0, {}
+    contexts, maximum, roles, application = [], 0, {}, _APPLICATION_CONTEXT
     for kind, value in _items(body[_FIXED:]):
-        if kind in (_PROPOSED, _ANSWERED) and len(value) >= 4:
+        if kind == _APPLICATION:
+            application = _text(value)
+        elif kind in (_PROPOSED, _ANSWERED) and len(value) >= 4:
             inner = list(_items(value[4:]))
             abstract = [_text(uid) for kind_, uid in inner if kind_ == _ABSTRACT]
             transfer = tuple(_text(uid) for kind_, uid in inner if kind_ == _TRANSFER)
@@ -72,7 +86,10 @@ def parse(body: bytes) -> Negotiation:
                 elif kind_ == _ROLES:
                     end = 2 + int.from_bytes(said[:2], "big")
                     roles[_text(said[2:end])] = said[end : end + 1] == b"\1", said[end + 1 : end + 2] == b"\1"
-    return Negotiation(body[_TITLES], tuple(contexts), maximum, roles)
+    is_our_version = body[1] & 1 == 1  # PS3.8 9.3.2: a bit a version, of which there is one
+    return Negotiation(
+        body[_TITLES], tuple(contexts), maximum, roles, is_our_version, application == _APPLICATION_CONTEXT
+    )
 
 
 def association_request(
@@ -125,12 +142,12 @@ def why_rejected(body: bytes) -> DicomAssetsError:
 
 
 def accept(
-    requested: Negotiation, sop_classes: frozenset[str], syntaxes: Sequence[str]
+    requested: Negotiation, sop_classes: Container[str], syntaxes: Sequence[str]
 ) -> tuple[bytes, dict[int, Context]]:
     """Body of the A-ASSOCIATE-AC, and the accepted contexts. Raises BadInput("PACS_NOT_DICOM") where none is proposed.
 
     The first usable syntax of each context is taken: an archive puts first what it holds, and our own preference might
-    make it transcode. Whatever roles the peer wants to play, it may.
+    make it transcode. Whatever roles the peer wants to play in an accepted context, it may.
     """
     if not requested.contexts:
         raise BadInput("PACS_NOT_DICOM")
@@ -146,7 +163,9 @@ def accept(
             contexts[proposed.context_id] = Context(proposed.context_id, proposed.abstract_syntax, syntax)
         transfer = _item(_TRANSFER, syntax.encode("ascii", "replace"))
         items.append(_item(_ANSWERED, bytes((proposed.context_id, 0, result, 0)), transfer))
-    return _body(requested.titles, items, requested.roles), contexts
+    accepted = {context.abstract_syntax for context in contexts.values()}
+    roles = {uid: role for uid, role in requested.roles.items() if uid in accepted}
+    return _body(requested.titles, items, roles), contexts
 
 
 def _numbered(proposals: Sequence[tuple[str, Sequence[str]]]) -> dict[int, tuple[str, Sequence[str]]]:

@@ -14,12 +14,14 @@ _SOME_BYTES = 4096
 class Patience:
     """The clock runs within answering() and negotiating(). Threads may share it: each field is written at once.
 
-    moved_at: when the last byte came, on time.monotonic()'s clock. stop: once true, waiting ends with PACS_STALLED.
+    moved_at: when the last byte came, progressed_at: the last that was of use, on time.monotonic()'s clock. stop: once
+    true, waiting ends with PACS_STALLED. lasting: seconds from now on after which it ends in any case.
     """
 
-    def __init__(self, timeouts: Timeouts) -> None:
+    def __init__(self, timeouts: Timeouts, lasting: float = float("inf")) -> None:
         self.timeouts = timeouts
-        self.moved_at = self._progressed_at = time.monotonic()
+        self.moved_at = self.progressed_at = time.monotonic()
+        self._ends_at = self.moved_at + lasting
         self.stop = False
         self._bytes = 0
         self._first = self._then = timeouts.acse
@@ -51,13 +53,13 @@ class Patience:
 
     def progressed(self) -> None:
         """Something new came: an answer, an instance, a good part of one, a count."""
-        self.moved_at = self._progressed_at = time.monotonic()
+        self.moved_at = self.progressed_at = time.monotonic()
         self._bytes = 0
 
     def left(self) -> float:
         """Seconds that may be waited, more than 0. Raises RetryLater("PACS_STALLED")."""
         now = time.monotonic()
-        left = min(self.moved_at + self._first, self._progressed_at + self._progress) - now
+        left = min(self.moved_at + self._first, self.progressed_at + self._progress, self._ends_at) - now
         if self.stop or left <= 0:
             raise RetryLater("PACS_STALLED")
         return left
@@ -72,6 +74,6 @@ class Patience:
             self._start(*before)
 
     def _start(self, first: float, then: float, progress: float) -> None:
-        self.moved_at = self._progressed_at = time.monotonic()
+        self.moved_at = self.progressed_at = time.monotonic()
         self._bytes = 0
         self._first, self._then, self._progress = first, then, progress

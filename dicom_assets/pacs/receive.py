@@ -1,28 +1,22 @@
 """Our own Storage SCP, open only while a C-MOVE runs. A thread a connection; instances go to disk as they come."""
 
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from ..errors import BadInput, DicomAssetsError, RetryLater
+from ..errors import RetryLater
 from .archive import Archive
-from .association import LARGEST_NEGOTIATION, Association, Context
+from .association import Association, Context
 from .commands import C_ECHO_RQ, C_STORE_RQ, Command, response
-from .contexts import ALL_SYNTAXES, STORAGE_CLASSES, VERIFICATION
+from .contexts import STORAGE_CLASSES, VERIFICATION
+from .doorkeeper import Rules
 from .intake import Intake
-from .negotiation import accept, parse
+from .listener import Listener, Place
 from .patience import Patience
-from .tls import server_context
-from .wire import ASSOCIATE_AC, ASSOCIATE_RQ, Connection, cut
 
 #: Associations at a time; archives send over a few at most, and one that hangs must not shut out the others.
 _MAXIMUM_ASSOCIATIONS = 25
-#: Seconds between two looks at the listening socket.
-_TICK = 0.05
-_BACKLOG = 32
+_TICK = 0.05  #: seconds between two looks
 
 
 def take_instance(association: Association, context: Context, command: Command, intake: Intake) -> None:
@@ -44,99 +38,20 @@ def take_instance(association: Association, context: Context, command: Command, 
 Answer = Callable[[Association, Context, Command], None]
 
 
-class Receiver:
+class Receiver(Listener):
     """Listens at archive.receiver_port and serves whoever connects. patience: of the request that all this is for.
-
-    Raises RetryLater("RECEIVER_PORT_BUSY"), BadInput("PACS_TLS_FILES").
-    """
+    Raises as Listener."""
 
     def __init__(self, archive: Archive, answer: Answer, sop_classes: frozenset[str], patience: Patience) -> None:
-        self._archive, self._answer, self._sop_classes, self._patience = archive, answer, sop_classes, patience
-        self._tls = None if archive.tls is None else server_context(archive.tls)
-        self._connections: dict[threading.Thread, socket.socket] = {}
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-        try:
-            self._listening = socket.create_server(("0.0.0.0", archive.receiver_port), backlog=_BACKLOG)
-        except OSError:
-            raise RetryLater("RECEIVER_PORT_BUSY") from None
-        self._listening.settimeout(_TICK)
-        self._thread = threading.Thread(target=self._accept, name="receiver", daemon=True)
-        self._thread.start()
+        def serve(association: Association) -> None:
+            # Between two instances an archive may fetch from slow storage: as patient as the C-MOVE itself.
+            association.patience = association.connection.patience = patience
+            while True:
+                answer(association, *association.next_command())
 
-    def is_idle(self) -> bool:
-        """No archive is connected."""
-        return not self._connections
-
-    def close(self) -> None:
-        """All connections have ended afterwards."""
-        self._closing.set()
-        self._thread.join()
-        self._listening.close()
-        with self._lock:
-            threads = dict(self._connections)
-        for thread, sock in threads.items():
-            cut(sock)
-            thread.join()
-
-    def _accept(self) -> None:
-        while not self._closing.is_set():
-            try:
-                sock, _ = self._listening.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                time.sleep(_TICK)  # out of descriptors; the next one may be luckier
-                continue
-            thread = threading.Thread(target=self._serve, args=(sock,), name="receiving", daemon=True)
-            with self._lock:
-                if len(self._connections) >= _MAXIMUM_ASSOCIATIONS:
-                    sock.close()
-                    continue
-                self._connections[thread] = sock
-            thread.start()
-
-    def _serve(self, plain: socket.socket) -> None:
-        try:
-            connection = Connection(self._secured(plain), Patience(self._archive.timeouts))
-            try:
-                association = self._negotiate(connection)
-                while True:
-                    self._answer(association, *association.next_command())
-            finally:
-                connection.close()
-        except (DicomAssetsError, OSError):
-            pass  # the association has ended, one way or the other; what came is in the intake
-        finally:
-            with self._lock:
-                sock = self._connections.pop(threading.current_thread())
-            sock.close()
-
-    def _secured(self, plain: socket.socket) -> socket.socket:
-        if self._tls is None:
-            return plain
-        plain.settimeout(self._archive.timeouts.acse)
-        secured: ssl.SSLSocket = self._tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
-        with self._lock:
-            self._connections[threading.current_thread()] = secured
-        secured.do_handshake()
-        return secured
-
-    def _negotiate(self, connection: Connection) -> Association:
-        with connection.patience.negotiating():
-            kind, length = connection.read_header()
-            if kind != ASSOCIATE_RQ or length > LARGEST_NEGOTIATION:
-                raise RetryLater("PACS_UNREADABLE_ANSWER")
-            try:
-                requested = parse(connection.read(length))
-                answer, contexts = accept(requested, self._sop_classes, ALL_SYNTAXES)
-            except BadInput:
-                connection.abort(source=2)
-                raise
-            connection.send_pdu(ASSOCIATE_AC, answer)
-        # Between two instances an archive may fetch from slow storage: as patient as the C-MOVE itself.
-        connection.patience = self._patience
-        return Association(connection, contexts, requested.maximum)
+        place = Place("0.0.0.0", archive.receiver_port, archive.tls, archive.timeouts)
+        rules = Rules(_MAXIMUM_ASSOCIATIONS, _MAXIMUM_ASSOCIATIONS)
+        super().__init__(place, rules, sop_classes, serve)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from ..errors import BadInput, DicomAssetsError
 from .archive import Archive
 from .expected import InstanceMatch
 from .get import get_instances, get_unknown
+from .inbox import Inbox
 from .intake import Arrival, Intake, Store
 from .move import move_instances
 from .query import checked_uid
@@ -53,6 +54,7 @@ class _Round:
     study_instance_uid: str
     wanted: Sequence[InstanceMatch] | None
     level: str
+    inbox: Inbox | None
 
     def get(self, intake: Intake) -> Outcome:
         if self.wanted is None:
@@ -61,7 +63,8 @@ class _Round:
 
     def move(self, intake: Intake) -> Outcome:
         targets = targets_at(self.level, self.study_instance_uid, self.wanted or ())
-        return move_instances(self.archive, targets, intake, [match.sop_class_uid for match in self.wanted or ()])
+        sop_classes = [match.sop_class_uid for match in self.wanted or ()]
+        return move_instances(self.archive, targets, intake, sop_classes, self.inbox)
 
     def dicomweb(self, intake: Intake) -> Outcome:
         from .wado import wado_instances
@@ -90,10 +93,12 @@ def retrieve_instances(
     store: Store,
     *,
     level: str,
+    inbox: Inbox | None = None,
 ) -> RetrieveReport:
     """Ask for the whole study (level STUDY; wanted then tells the SOP classes), for the series of the wanted instances
     (SERIES), or for the wanted instances alone (IMAGE). At IMAGE level no other is let in, else any of the study.
-    wanted None: unknown, and level is STUDY.
+    wanted None: unknown, and level is STUDY. inbox: of the study, for the time that `dicom-assets receive` has the
+    receiver's port; what store took from it has to be durable before it is cleared.
 
     A round that ends short is reported, what came before is kept. Raises what open_association raises, where nothing
     could be asked at all; BadInput("PACS_GET_NOT_SUPPORTED" or "QUERY_WILDCARD"); RetryLater("RECEIVER_PORT_BUSY");
@@ -105,7 +110,7 @@ def retrieve_instances(
         return RetrieveReport(0, 0, 0, 0, 0, "")
     rate = archive.instances_per_second
     intake = Intake(study_instance_uid, uids, store, level=level, instances_per_second=rate)
-    outcome = _first_that_works(_Round(archive, study_instance_uid, wanted, level), intake)
+    outcome = _first_that_works(_Round(archive, study_instance_uid, wanted, level, inbox), intake)
     intake.raise_failure()
     reason = "" if intake.has_all() else outcome.reason
     return RetrieveReport(

@@ -19,7 +19,8 @@ ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT 
 MAXIMUM_PDU_LENGTH = 131072
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  #: Linux only
-_BUFFER = 1 << 18
+#: Bytes of the buffer: it grows as long as it is filled, so that a connection that brings little takes little memory.
+_FIRST_BUFFER, _BUFFER = 1 << 13, 1 << 18
 #: Seconds of one wait, after which it is looked whether somebody has given up meanwhile.
 _SLICE = 0.2
 _PDU = struct.Struct(">BxI")
@@ -36,9 +37,11 @@ class Connection:
     def __init__(self, sock: socket.socket, patience: Patience) -> None:
         self.patience = patience
         self.received = 0  #: bytes in all
+        self.is_waiting = False  #: for the peer, at this moment
         self._socket = sock
-        self._buffer = memoryview(bytearray(_BUFFER))
+        self._buffer = memoryview(bytearray(_FIRST_BUFFER))
         self._start = self._stop = 0
+        self._timeout: float | None = None
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -52,6 +55,9 @@ class Connection:
         return length - 2, context_id, control
 
     def read(self, count: int) -> bytes:
+        if count <= self._stop - self._start:
+            self._start += count
+            return bytes(self._buffer[self._start - count : self._start])
         return b"".join(bytes(piece) for piece in self.pieces(count))
 
     def pieces(self, count: int) -> Iterator[memoryview]:
@@ -69,8 +75,8 @@ class Connection:
             pass
 
     def send(self, *pieces: bytes) -> None:
-        with _coded():
-            self._socket.settimeout(self.patience.timeouts.stall)
+        with self._waiting():
+            self._limit(self.patience.timeouts.stall)
             self._socket.sendall(b"".join(pieces))
 
     def send_pdu(self, kind: int, body: bytes) -> None:
@@ -93,7 +99,7 @@ class Connection:
     def abort(self, source: int = 0, reason: int = 0) -> None:
         """A-ABORT, for which a peer that reads has room at once, and the end of the connection."""
         with suppress(OSError, ValueError):
-            self._socket.settimeout(_SLICE)
+            self._limit(_SLICE)
             self._socket.sendall(_PDU.pack(ABORT, 4) + bytes((0, 0, source, reason)))
         self.close()
 
@@ -104,13 +110,15 @@ class Connection:
 
     def _fill(self) -> None:
         """At least one byte more."""
-        with _coded():
+        if self._stop == len(self._buffer) < _BUFFER:
+            self._buffer = memoryview(bytearray(2 * len(self._buffer)))
+        with self._waiting():
             while True:
                 # Nagle's algorithm on the peer's side holds back the second part of a message for the acknowledgement
                 # of the first, which is delayed some 40 ms unless this is said before each wait.
                 if _QUICK_ACK is not None:
                     self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
-                self._socket.settimeout(min(self.patience.left(), _SLICE))
+                self._limit(min(self.patience.left(), _SLICE))
                 with suppress(TimeoutError):
                     self._start, self._stop = 0, self._socket.recv_into(self._buffer)
                     break
@@ -119,22 +127,30 @@ class Connection:
         self.received += self._stop
         self.patience.moved()
 
+    def _limit(self, seconds: float) -> None:
+        """Of the next calls of the socket; each time that it is told costs a call of the system."""
+        if seconds != self._timeout:
+            self._socket.settimeout(seconds)
+            self._timeout = seconds
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """What a socket raises, as our codes."""
+        self.is_waiting = True
+        try:
+            yield
+        except TimeoutError:
+            raise RetryLater("PACS_STALLED") from None
+        except ssl.SSLError as error:
+            raise why_refused(error) from None
+        except (OSError, ValueError):
+            raise RetryLater("PACS_ABORTED") from None
+        finally:
+            self.is_waiting = False
+
 
 def cut(sock: socket.socket) -> None:
     """End a connection from any thread, whatever it waits for. Past SSLSocket.shutdown(): after that, what is still on
     its way would be read undeciphered."""
     with suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-@contextmanager
-def _coded() -> Iterator[None]:
-    """What a socket raises, as our codes."""
-    try:
-        yield
-    except TimeoutError:
-        raise RetryLater("PACS_STALLED") from None
-    except ssl.SSLError as error:
-        raise why_refused(error) from None
-    except (OSError, ValueError):
-        raise RetryLater("PACS_ABORTED") from None

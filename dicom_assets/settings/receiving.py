@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import BadInput
 from .archives import ARCHIVE_DEFAULTS, TlsSettings, read_tls
-from .values import ae_title, path, port, quantity, switch, url, whole_number
+from .values import ae_title, host, path, port, quantity, switch, url, whole_number
 
 #: variable -> default
 RECEIVING_DEFAULTS = {
@@ -23,6 +23,7 @@ RECEIVING_DEFAULTS = {
     "DICOM_RECEIVER_ASSOCIATIONS_A_PEER": "20",
     "DICOM_RECEIVER_ASSOCIATION_SECONDS": "14400",
     "DICOM_RECEIVER_FREE_MEGABYTES": "512",
+    "DICOM_RECEIVER_COMMITMENT_PEERS": "",
     "DICOM_RETENTION_DAYS": "0",
     "DICOM_RETENTION_FREE_GIGABYTES": "0",
     "DICOM_FAILURE_WEBHOOK": "",
@@ -38,7 +39,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class ReceiverSettings:
     """Of our Storage SCP. calling_ae_titles, networks: who may connect; empty: anybody. check_called: they have to call
     us by our AE title. associations: at a time; of one address: associations_a_peer. association_seconds: the longest
-    that one may last. reserve: bytes of the disk that are left free."""
+    that one may last. reserve: bytes of the disk that are left free. commitment_peers: AE title, host and port of those
+    to whom reports of storage commitment go over an association of our own."""
 
     address: str
     port: int
@@ -51,6 +53,7 @@ class ReceiverSettings:
     associations_a_peer: int
     association_seconds: float
     reserve: int
+    commitment_peers: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def read_receiver(given: Mapping[str, str]) -> ReceiverSettings:
             lambda seconds: 0 < seconds <= _LONGEST_ASSOCIATION,
         ),
         reserve=whole_number(value("DICOM_RECEIVER_FREE_MEGABYTES"), "SETTING_RECEIVER_COUNT") << 20,
+        commitment_peers=_commitment_peers(value("DICOM_RECEIVER_COMMITMENT_PEERS")),
     )
 
 
@@ -151,6 +155,21 @@ def _networks(text: str) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(one.strip()) for one in text.split(",") if one.strip())
     except ValueError:
         raise BadInput("SETTING_RECEIVER_PEERS") from None
+
+
+def _commitment_peers(text: str) -> tuple[tuple[str, str, int], ...]:
+    """AET=host:port, with commas between them; an IPv6 address in brackets."""
+    peers = []
+    for one in filter(None, map(str.strip, text.split(","))):
+        title, _, where = one.rpartition("=")
+        name, _, number = where.rpartition(":")
+        try:
+            peers.append((ae_title(title.strip()), host(name.strip("[]")), port(number)))
+        except BadInput:
+            raise BadInput("SETTING_COMMITMENT_PEERS") from None
+        if not all(peers[-1]):
+            raise BadInput("SETTING_COMMITMENT_PEERS")
+    return tuple(peers)
 
 
 def _count(text: str) -> int:

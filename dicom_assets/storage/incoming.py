@@ -11,35 +11,23 @@ import itertools
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BadInput, DicomAssetsError, RetryLater, from_os_error
+from ..errors import BadInput, RetryLater, from_os_error
+from .arriving import Arriving, Kept
 from .atomic import UNFINISHED, fsync_folder, make_folder, publish, write_unfinished
 from .folder_locks import alone, is_at, is_locked, shared
-from .instance_header import file_meta, is_uid, read_identity
-from .side_by_side import link_beside
+from .instance_header import file_meta, is_uid
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER
 
 #: Below incoming: unfinished files, a folder a process; folders of studies that a C-MOVE of ours waits for
 ARRIVING, AWAITED = ".arriving", ".awaited"
 #: In a study's folder: how many instances its sender has in all
 _COMPLETE = "complete"
-#: Bytes after which, and seconds in which, an instance on its way looks round: is there room, is it still arriving?
-_LOOK_BYTES, _LOOK_SECONDS = 8 << 20, 5.0
 #: Folders of studies that are remembered to be on disk
 _REMEMBERED = 10_000
-
-
-@dataclass(frozen=True)
-class Kept:
-    """An instance that is durable. is_new: it was not there before."""
-
-    study_key: str
-    file: str
-    is_new: bool
 
 
 class Incoming:
@@ -77,7 +65,7 @@ class Incoming:
             self._unfinished = None
             os.close(handle)
 
-    def begin(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> "Arriving":
+    def begin(self, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> Arriving:
         """UIDs as the sender announced them. Raises BadInput("UID_MALFORMED"), RetryLater("DISK_FULL") and the like."""
         if not is_uid(sop_instance_uid):
             raise BadInput("UID_MALFORMED")
@@ -113,24 +101,16 @@ class Incoming:
     def place_for(self, study_key: str) -> Iterator[tuple[Path, int]]:
         """The folder, and its descriptor, into which instances of the study go at this moment, be it that of a C-MOVE
         that waits for them; it is on disk, and nobody takes it away meanwhile. Raises OSError."""
+        awaited, study = self.folder / AWAITED / study_key, self.folder / study_key
         with contextlib.ExitStack() as held:
-            for folder in self._places(study_key):
+            folder, handle = awaited, None
+            if is_locked(lock_of(awaited)):
                 with contextlib.suppress(FileNotFoundError):
-                    handle = held.enter_context(shared(folder))
-                    break
+                    handle = held.enter_context(shared(awaited))
+            if handle is None:
+                folder, handle = study, held.enter_context(shared_or_made(study))
             self._make_durable(folder, os.fstat(handle).st_ino)
             yield folder, handle
-
-    def _places(self, study_key: str) -> Iterator[Path]:
-        """Where they may go; what has been taken away meanwhile is made again."""
-        awaited = self.folder / AWAITED / study_key
-        if is_locked(awaited.with_suffix(".lock")):
-            yield awaited
-        while True:
-            with contextlib.suppress(FileExistsError):
-                (self.folder / study_key).mkdir(RESTRICTED_FOLDER)
-                self._on_disk.pop(self.folder / study_key, None)
-            yield self.folder / study_key
 
     def _make_durable(self, folder: Path, inode: int) -> None:
         """Who made the folder may have been killed before its name was on disk."""
@@ -141,86 +121,22 @@ class Incoming:
             self._on_disk[folder] = inode
 
 
-class Arriving:
-    """One instance that is arriving: a file that has no name yet. Exactly one of keep() and discard() ends it, whether
-    or not keep() raises."""
+def lock_of(awaited: Path) -> Path:
+    """What a C-MOVE holds as long as it waits for the instances of a study."""
+    return awaited.with_suffix(".lock")
 
-    def __init__(
-        self, incoming: Incoming, path: Path, sop_class_uid: str, sop_instance_uid: str, header: bytes
-    ) -> None:
-        self._incoming, self._path = incoming, path
-        self._sop_class_uid, self._sop_instance_uid = sop_class_uid, sop_instance_uid
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, RESTRICTED_FILE)
-        self._size = 0
-        self._looked_bytes, self._looked_at = 0, time.monotonic()
-        try:
-            self.write(header)
-        except DicomAssetsError:
-            self.discard()
-            raise
 
-    def write(self, piece: bytes | memoryview) -> None:
-        """Bytes of the data set as they were encoded on the wire. Raises RetryLater("DISK_FULL") and the like."""
-        try:
-            # Whoever reads the header meanwhile moves the descriptor's own position.
-            while (written := os.pwrite(self._handle, piece, self._size)) < len(piece):
-                piece = memoryview(piece)[written:]
-                self._size += written
-        except OSError as error:
-            raise from_os_error(error) from None
-        self._size += written
-        if self._size - self._looked_bytes >= _LOOK_BYTES:
-            self._looked_bytes = self._size
-            self._incoming.refuse_if_full()
-        if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
-            self._looked_at = time.monotonic()
-            self._keep_study_unsettled()
-
-    def keep(self) -> Kept:
-        """It is whole; afterwards it is durable under its name.
-
-        Raises BadInput: INSTANCE_UNREADABLE, INSTANCE_WITHOUT_STUDY, INSTANCE_NOT_AS_ANNOUNCED; RetryLater: DISK_FULL,
-        FILE_OPERATION_FAILED.
-        """
-        try:
-            study_key = self._incoming.study_key(self._study())
-            os.fsync(self._handle)
-            kept = self._publish(study_key)
-        except OSError as error:
-            raise from_os_error(error) from None
-        finally:
-            self.discard()
-        self._incoming.on_kept(self._sop_class_uid, self._sop_instance_uid, kept)
-        return kept
-
-    def discard(self) -> None:
-        os.close(self._handle)
-        self._path.unlink(missing_ok=True)
-
-    def _study(self) -> str:
-        """StudyInstanceUID of the data set, which is what was announced."""
-        identity = read_identity(self._handle, self._size, to_the_end=False)
-        if identity is None or identity.is_cut:
-            raise BadInput("INSTANCE_UNREADABLE")
-        if not is_uid(identity.study_instance_uid):
-            raise BadInput("INSTANCE_WITHOUT_STUDY")
-        if (identity.sop_class_uid, identity.sop_instance_uid) != (self._sop_class_uid, self._sop_instance_uid):
-            raise BadInput("INSTANCE_NOT_AS_ANNOUNCED")
-        return identity.study_instance_uid
-
-    def _publish(self, study_key: str) -> Kept:
-        with self._incoming.place_for(study_key) as (folder, handle):
-            name = self._incoming.file_name(self._sop_instance_uid)
-            name, is_new = link_beside(self._path, self._handle, folder, name)
-            os.fsync(handle)
-        return Kept(study_key, name, is_new)
-
-    def _keep_study_unsettled(self) -> None:
-        """What takes its time on the way counts as something that came."""
-        with contextlib.suppress(DicomAssetsError, OSError):
-            study_key = self._incoming.study_key(self._study())
-            with self._incoming.place_for(study_key) as (_folder, handle):
-                os.utime(handle)
+@contextlib.contextmanager
+def shared_or_made(study: Path) -> Iterator[int]:
+    """As shared(), and the folder is made where it is not there, or is taken away meanwhile."""
+    with contextlib.ExitStack() as held:
+        while True:
+            with contextlib.suppress(FileExistsError):
+                study.mkdir(RESTRICTED_FOLDER)
+            with contextlib.suppress(FileNotFoundError):
+                handle = held.enter_context(shared(study))
+                break
+        yield handle
 
 
 @dataclass(frozen=True)

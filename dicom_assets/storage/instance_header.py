@@ -10,6 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,8 @@ _UNDEFINED = 0xFFFFFFFF
 _DEEPEST = 16  #: sequences within sequences; real objects stay below 10
 _WINDOW = 1 << 16  #: bytes that are read at once
 _INFLATED = 1 << 20  #: bytes of a deflated data set that are looked at
+#: Bytes in which pydicom looks for what we could not find: lengths that lie may cost it much time and memory
+_LOOKED_AT = 1 << 16
 #: PS3.5 7.1.2: VRs with a length of 16 bits, and those with 32
 _SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
@@ -42,7 +45,7 @@ _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _STRUCTS = {order: tuple(struct.Struct(order + form).unpack_from for form in ("HH2sH", "HHL", "L")) for order in "<>"}
 
 
-_UID = re.compile(r"[0-9.]{1,64}")
+_UID = re.compile(r"(?=\.*[0-9])[0-9.]{1,64}")
 
 
 class Identity(NamedTuple):
@@ -137,13 +140,10 @@ def _identity(syntax: str, found: dict[int, bytes], is_cut: bool) -> Identity:
 
 
 def _by_pydicom(handle: int, syntax: str) -> Identity | None:
+    head = BytesIO(os.pread(handle, _LOOKED_AT, 0))
     try:
-        with os.fdopen(os.dup(handle), "rb") as file:
-            file.seek(0)
-            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_KEYWORDS.values()))
-            values = {tag: str(header.get(keyword, "")).encode() for tag, keyword in _KEYWORDS.items()}
-    except OSError:
-        raise
+        header = pydicom.dcmread(head, stop_before_pixels=True, specific_tags=list(_KEYWORDS.values()))
+        values = {tag: str(header.get(keyword, "")).encode() for tag, keyword in _KEYWORDS.items()}
     except Exception:  # whatever a damaged header makes pydicom raise: it is no instance of this study
         return None
     return _identity(syntax, values, is_cut=False)

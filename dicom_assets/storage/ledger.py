@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..errors import BadInput
+from .atomic import delete
 from .tables import read_rows, write_rows
 from .zones import Zones
 
@@ -32,10 +33,11 @@ class StudyRow:
 
 def write_stage(zones: Zones, batch: str, stage: str, rows: Iterable[StudyRow]) -> None:
     """Rows of one stage. Where they differ from what stood there, the later stages' rows no longer rest on them
-    and are removed; those stages write them again."""
-    if write_rows(zones.ledger(batch, stage), sorted(rows, key=lambda row: row.study_key), StudyRow):
-        for later in STAGES[STAGES.index(stage) + 1 :]:
-            zones.ledger(batch, later).unlink(missing_ok=True)
+    and are removed, before anything else; those stages write them again."""
+    path, rows = zones.ledger(batch, stage), sorted(rows, key=lambda row: row.study_key)
+    if not path.is_file() or read_stage(zones, batch, stage) != rows:
+        delete(zones.ledger(batch, later) for later in STAGES[STAGES.index(stage) + 1 :])
+    write_rows(path, rows, StudyRow)
 
 
 def read_stage(zones: Zones, batch: str, stage: str) -> list[StudyRow]:
@@ -61,7 +63,10 @@ def latest_rows(zones: Zones, batch: str) -> tuple[str, list[StudyRow]]:
 def batches_begun(zones: Zones) -> set[str]:
     """Batches of which a stage has left rows."""
     folder = zones.restricted / "ledger"
-    return set(os.listdir(folder)) if folder.is_dir() else set()
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as batches:
+        return {batch.name for batch in batches}
 
 
 def sums_that_fail(row: StudyRow, stage: str) -> list[str]:

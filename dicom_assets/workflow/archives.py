@@ -29,8 +29,8 @@ def archive_from(settings: ArchiveSettings) -> Archive:
         ),
         name=settings.name,
         dicomweb_url=settings.dicomweb_url,
-        dicomweb_authorization=_authorization(settings.dicomweb_authorization_file),
-        tls=None if settings.tls is None else _tls(settings.tls),
+        dicomweb_authorization=authorization(settings.dicomweb_authorization_file),
+        tls=None if settings.tls is None else tls_from(settings.tls),
         instances_per_second=settings.instances_per_second,
         default_character_set=settings.character_set,
         query_limit=settings.query_limit,
@@ -39,18 +39,18 @@ def archive_from(settings: ArchiveSettings) -> Archive:
 
 def destination_from(settings: DeliverySettings, to: str, ours: Archive) -> Archive:
     """to: host:port:AET or a URL. ours: as in destination_of. Raises as that and as archive_from."""
-    tls = None if settings.tls is None else _tls(settings.tls)
-    return destination_of(to, ours, tls, _authorization(settings.authorization_file))
+    tls = None if settings.tls is None else tls_from(settings.tls)
+    return destination_of(to, ours, tls, authorization(settings.authorization_file))
 
 
-def _tls(settings: TlsSettings) -> Tls:
+def tls_from(settings: TlsSettings) -> Tls:
     if settings.certificate is not None:
         _refuse_if_open(settings.key or settings.certificate)
     return Tls(settings.authorities, settings.certificate, settings.key, settings.check_host)
 
 
-def _authorization(path: Path | None) -> str:
-    """The value of the Authorization header: the file's one line."""
+def authorization(path: Path | None) -> str:
+    """The value of the Authorization header: the file's one line; empty without a file. Raises as archive_from."""
     if path is None:
         return ""
     _refuse_if_open(path)

@@ -103,7 +103,7 @@ def deidentify_folder(
             except BaseException:
                 places.remove_empty(place for _temp, place in journal.outputs())
                 raise
-            _commit(journal, places, mapping, private)
+            _commit(journal, places, target, mapping, private)
             if journal.counts().get(""):
                 _sync(target)
             return _result(journal, time.monotonic() - started)
@@ -178,11 +178,11 @@ def _make_ready(journal: Journal, places: Places, target: Path) -> None:
         _sync(target)
 
 
-def _commit(journal: Journal, places: Places, mapping: Path | None, private: Path) -> None:
-    """When all that needs space is done, in this order: what no row will name goes, the rows are there, the outputs get
-    their names."""
-    for place in journal.withdrawn():
-        places.remove(place)
+def _commit(journal: Journal, places: Places, target: Path, mapping: Path | None, private: Path) -> None:
+    """When all that needs space is done, in this order: what no row will name goes for good, the rows are there, the
+    outputs get their names."""
+    if sum(map(places.remove, journal.withdrawn())):
+        _sync(target)
     if mapping is not None:
         publish_tables(private, mapping)
     for temp, place in journal.outputs():

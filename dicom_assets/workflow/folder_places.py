@@ -70,9 +70,13 @@ class Places:
         """Series, study, patient."""
         return [f"{self._target}/{place.rsplit('/', count)[0]}" for count in (1, 2, 3)]
 
-    def remove(self, place: str) -> None:
-        with suppress(FileNotFoundError):
+    def remove(self, place: str) -> bool:
+        """False where it was not there."""
+        try:
             os.unlink(f"{self._target}/{place}")  # noqa: PTH108 - texts, as said above
+        except FileNotFoundError:
+            return False
+        return True
 
     def remove_empty(self, places: Iterable[str]) -> None:
         """The folders of places, as far as nothing is in them."""

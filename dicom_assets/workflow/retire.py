@@ -123,8 +123,8 @@ class _Retiring:
             audit(self._zones, f"retire {area}", str(told))
         if area == "raw" and is_arrival(of):
             close_batch(self._zones, of, {})  # which first puts into quarantine what is not released
-        else:
-            delete(files)
+            files = [file for file in files if file.suffix == UNFINISHED]
+        delete(files)
 
     @contextmanager
     def _held(self, batch: str) -> Iterator[None]:

@@ -10,6 +10,7 @@ from ..pacs.archive import Archive
 from ..pacs.find import Expected, InstanceMatch, find_expected
 from ..pacs.retrieve import retrieve_instances
 from ..storage.arrivals import Arrivals
+from ..storage.inbox import Inbox
 from ..storage.ledger import StudyRow
 from ..storage.manifests import RawInstance, ResolvedStudy
 from ..storage.raw import RawFolder
@@ -49,6 +50,7 @@ class Retrieval:
     elsewhere: Held
     not_wanted: Held
     _arrivals: Arrivals = field(init=False)
+    _inbox: Inbox = field(init=False)
     _contested_before: frozenset[str] = frozenset()
     _reason: str = ""  #: why the last round ended short
     _doubt: str = ""  #: why what was listed may not be all that there is
@@ -63,7 +65,8 @@ class Retrieval:
         self.folder.open()
         self._contested_before = frozenset(self.folder.aside.conflicts())
         self._arrivals = Arrivals(self.folder, self.elsewhere, frozenset(self.not_wanted))
-        with self._arrivals.opened():
+        self._inbox = Inbox(self.job.zones.incoming, self.study.study_key)
+        with self._inbox, self._arrivals.opened():
             listed = self._rounds(source, listed)
         if listed.instances and self._doubt:
             listed = with_held(listed, self.folder.verified)
@@ -184,13 +187,15 @@ class Retrieval:
     def _round(self, archive: Archive, wanted: Sequence[InstanceMatch] | None, level: str) -> tuple[int, str]:
         """How many instances came, and why it ended short."""
         uid = self.study.study_instance_uid
+        begin = self._arrivals.begin
         try:
-            reason = retrieve_instances(archive, uid, wanted, self._arrivals.begin, level=level).reason
+            reason = retrieve_instances(archive, uid, wanted, begin, level=level, inbox=self._inbox).reason
         except DicomAssetsError as error:
             if error.code in OF_THE_MACHINE:
                 raise
             reason = error.code
         brought = self._arrivals.settle()
+        self._inbox.clear()
         self._reason = reason
         self.patience.after(archive, reason, brought)
         (self._dead.discard if brought or reason not in DEAD else self._dead.add)(archive.name)

@@ -15,11 +15,21 @@ ASSETS = ["pacs_studies", "raw_dicom", "anonymized_dicom", "mapping_table", "val
 
 def test_the_five_assets_stand_in_a_line_and_share_one_partitioning() -> None:
     graph = build_defs().resolve_asset_graph()
-    assert [key.to_user_string() for key in graph.toposorted_asset_keys] == ASSETS
+    assert [key.to_user_string() for key in graph.toposorted_asset_keys] == ["incoming_dicom", *ASSETS]
     for before, after in itertools.pairwise(ASSETS):
         assert graph.get(dg.AssetKey(after)).parent_keys == {dg.AssetKey(before)}
     assert {graph.get(dg.AssetKey(name)).partitions_def.name for name in ASSETS} == {"study_batch"}
     assert all(graph.get(dg.AssetKey(name)).description for name in ASSETS)
+
+
+def test_what_is_pushed_to_us_stands_before_them_and_is_nothing_that_dagster_makes() -> None:
+    defs = build_defs()
+    incoming = defs.resolve_asset_graph().get(dg.AssetKey("incoming_dicom"))
+    assert incoming.is_external
+    assert not incoming.is_materializable
+    assert {key.to_user_string() for key in incoming.child_keys} == {"pacs_studies"}
+    selected = defs.resolve_job_def("extract_batch").asset_layer.executable_asset_keys
+    assert {key.to_user_string() for key in selected} == set(ASSETS)
 
 
 def test_the_code_version_of_anonymized_dicom_is_the_digest_of_the_rules(tmp_path: Path) -> None:
@@ -59,10 +69,13 @@ def test_the_checks_are_statements_and_only_the_ledger_blocks() -> None:
 
 def test_jobs_sensors_and_schedule_have_their_names() -> None:
     repository = build_defs().get_repository_def()
-    assert {"extract_batch", "plan_nightly", "deliver_released"} <= {job.name for job in repository.get_all_jobs()}
-    assert [sensor.name for sensor in repository.sensor_defs] == ["batch_requests", "retry_batches"]
-    (schedule,) = repository.schedule_defs
-    assert (schedule.name, schedule.default_status) == ("nightly", dg.DefaultScheduleStatus.STOPPED)
+    jobs = {"extract_batch", "plan_nightly", "deliver_released", "retire_batches"}
+    assert jobs <= {job.name for job in repository.get_all_jobs()}
+    sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
+    names = ("arrival_sensor", "batch_requests", "retry_batches", "tell_failures")
+    assert sensors == dict.fromkeys(names, dg.DefaultSensorStatus.RUNNING)
+    schedules = {schedule.name: schedule.default_status for schedule in repository.schedule_defs}
+    assert schedules == dict.fromkeys(("nightly", "retention"), dg.DefaultScheduleStatus.STOPPED)
 
 
 def test_the_instance_that_the_command_line_makes_is_the_repositorys() -> None:

@@ -314,6 +314,7 @@ def test_an_arrivals_originals_go_and_its_batch_is_closed(job: Job, nobody: Job,
     batch = arrived(nobody, corpus, "MR", "US")
     released, rows = snapshot(job.zones.released), latest_rows(job.zones, batch)
     assert len(contents(job, f"raw/{batch}")) == 12
+    (job.zones.raw(batch, rows[1][0].study_key) / "0123456789abcdef.part").write_bytes(b"left by a killed process")
     retired(job, NEVER_ENOUGH_ROOM)
     assert contents(job, f"raw/{batch}") == []
     assert len(contents(job, f"quarantine/{batch}")) == 5  # the only ones there are
