@@ -8,7 +8,7 @@ from ..workflow.job import zones_of
 from ..workflow.retire import retire_batches as retire
 from .failures import coded_failures
 from .resources import StorageResource, settings_from
-from .schedules import _site_time_zone
+from .schedules import site_time_zone
 
 _ENDED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 _UNDER_WAY = [status for status in dg.DagsterRunStatus if status not in _ENDED]
@@ -51,6 +51,6 @@ retention = dg.ScheduleDefinition(
     name="retention",
     job=retire_batches,
     cron_schedule="30 4 * * *",
-    execution_timezone=_site_time_zone(),
+    execution_timezone=site_time_zone(),
     description="At 04:30 in DICOM_SITE_TIME_ZONE (else UTC): delete the originals whose time is up.",
 )

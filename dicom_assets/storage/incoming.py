@@ -162,9 +162,9 @@ def waiting_studies(incoming: Path) -> list[WaitingStudy]:
         return []
     for entry in entries:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            changed_at = entry.stat().st_mtime
-            folder = Path(entry.path)
-            found.append(WaitingStudy(entry.name, folder, changed_at, is_declared_complete(folder)))
+            changed_at, folder = entry.stat().st_mtime, Path(entry.path)
+            has_count = os.access(f"{entry.path}/{_COMPLETE}", os.F_OK)  # of many studies few have
+            found.append(WaitingStudy(entry.name, folder, changed_at, has_count and is_declared_complete(folder)))
     return sorted(found, key=lambda study: (study.changed_at, study.study_key))
 
 

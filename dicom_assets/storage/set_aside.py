@@ -52,7 +52,10 @@ class SetAsideFolder:
         name = f"{Path(self.name_of(sop_instance_uid)).stem}-{digest[:16]}.dcm"
         target = self.folder / name
         self._rows[name] = SetAside(name, sop_instance_uid, reason, digest)
-        if target.is_file() or target in self._pending.values():
+        if target.is_file():
+            publish({target: target})  # whoever put it there may have been killed before it was on disk
+            path.unlink()
+        elif target in self._pending.values():
             path.unlink()
         else:
             self._pending[path] = target

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Event
 from typing import TypeVar
 from zipfile import ZipFile, ZipInfo
 
-from ..errors import BadInput
+from ..errors import BadInput, RetryLater
+from ..storage.arriving import Kept
 from ..storage.file_trees import FileTree, signature_of
-from ..storage.incoming import ARRIVING, Incoming, Kept
+from ..storage.incoming import ARRIVING, Incoming
 from ..storage.instance_files import FileSource
 from ..storage.instance_header import Identity
 from ..storage.loose_files import Kind, UnusableFile, identify, look_at
@@ -80,10 +82,11 @@ Work = Callable[[FileSource], Tally]
 
 
 class Taking:
-    """Into incoming, which is opened as long as this is used."""
+    """Into incoming, which is opened as long as this is used. When stop is set, what is being taken is left where it
+    is: RetryLater("INTERRUPTED")."""
 
-    def __init__(self, incoming: Incoming) -> None:
-        self._incoming = incoming
+    def __init__(self, incoming: Incoming, stop: Event) -> None:
+        self._incoming, self._stop = incoming, stop
         self._scratch = incoming.folder / ARRIVING
 
     def take_all(
@@ -97,7 +100,7 @@ class Taking:
     ) -> Tally:
         """Of one folder or ZIP. name_of: as plain(). use: opens a file and works on it. where: names the file with this
         number, from 1. work: on what is no DICOMDIR. Raises what concerns every file: RetryLater("DISK_FULL"),
-        BadInput("NO_PERMISSION") and the like of incoming; OSError."""
+        BadInput("NO_PERMISSION") and the like of incoming; RetryLater("INTERRUPTED"); OSError."""
         tally, media, came = Tally(), Media(), set()
         for number, file in enumerate(files, 1):
             if is_directory(name := name_of(file)):
@@ -162,6 +165,7 @@ class Taking:
         arriving = self._incoming.begin(identity.sop_class_uid, identity.sop_instance_uid, look.syntax)
         try:
             for start in range(look.start, source.size, _PIECE):
+                self._look_round()
                 arriving.write(source.read(start, min(start + _PIECE, source.size)))
             if signature_of(source.handle) != signature:
                 raise BadInput("FILE_CHANGED")
@@ -169,6 +173,11 @@ class Taking:
             arriving.discard()
             raise
         return self._counted(arriving.keep(), identity, source.size - look.start)
+
+    def _look_round(self) -> None:
+        if self._stop.is_set():
+            raise RetryLater("INTERRUPTED")
+        self._incoming.refuse_if_full()
 
     def _counted(self, kept: Kept, identity: Identity, size: int) -> Tally:
         tally = Tally(bytes=size, studies={kept.study_key: {kept.file}})
@@ -195,7 +204,7 @@ class Taking:
     def _unpacked(self, archive: ZipFile, entry: ZipInfo, room: Room, work: Work) -> Tally:
         if kind_of(archive, entry) is Kind.OTHER and not is_directory(plain(entry.filename)):
             return Tally(not_dicom=1)
-        with unpacked(archive, entry, room, self._scratch, self._incoming.refuse_if_full) as handle:
+        with unpacked(archive, entry, room, self._scratch, self._look_round) as handle:
             return work(FileSource(handle))
 
 

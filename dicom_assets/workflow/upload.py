@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from ..errors import BadInput
 from ..storage.file_trees import FileTree, PassedOver, opened_tree
@@ -49,7 +50,7 @@ def upload(paths: Sequence[Path], incoming: Incoming, progress: Progress) -> Upl
     """paths: see check_paths(). Raises DicomAssetsError where the run cannot go on; what was taken until then stays."""
     done = Upload()
     with coded_file_errors(), incoming.opened():
-        taking = Taking(incoming)
+        taking = Taking(incoming, Event())
         for number, path in enumerate(paths, 1):
             done.tally.add(_upload(path.resolve(), taking, done.passed_over, progress), f"path {number}")
         if "" not in done.tally.doubtful:

@@ -74,16 +74,18 @@ def watch(settings: Settings, incoming: Incoming, stop: Event) -> None:
             stop.wait(_LONGEST_PAUSE)
 
 
-def _watch(folder: Path, zones: Zones, watcher: "Watcher", stop: Event) -> None:
+def _watch(folder: Path, zones: Zones, watcher: Watcher, stop: Event) -> None:
     while not stop.is_set():
         code = _looked(folder, watcher)
+        if stop.is_set():
+            return
         with suppress(OSError):
             state = asdict(_state(watcher, code))
             write_if_changed(_state_file(zones), json.dumps(state, sort_keys=True).encode())
         stop.wait(min(max(_PAUSE, watcher.seconds / _SHARE), _LONGEST_PAUSE))
 
 
-def _looked(folder: Path, watcher: "Watcher") -> str:
+def _looked(folder: Path, watcher: Watcher) -> str:
     """The code of what kept the watcher from going through the folder."""
     try:
         with opened_tree(folder) as tree:

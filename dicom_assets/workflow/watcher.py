@@ -49,7 +49,7 @@ class Watcher:
     -> files in quarantine since then. seconds: that listing the folder took last time."""
 
     def __init__(self, zones: Zones, incoming: Incoming, settle_seconds: float, stop: Event) -> None:
-        self._taking, self._stop = Taking(incoming), stop
+        self._taking = Taking(incoming, stop)
         self._aside = WatchedAside(zones.quarantine("watched", ""))
         self._settle = max(settle_seconds, QUIET)
         self._files: dict[bytes, _Seen] = {}
@@ -75,8 +75,6 @@ class Watcher:
             self._list(tree)
             held = self._take_media(tree)
             for name in [name for name, seen in self._files.items() if self._is_due(seen) and name not in held]:
-                if self._stop.is_set():
-                    return
                 self._finish(tree, name, self._taken(tree, name))
             self._remove_emptied(tree)
 
@@ -129,11 +127,7 @@ class Watcher:
         is_waited_for = len(members) < len(names) and not self._has_settled(newest)
         if is_waited_for or any(self._files[name].due > self._now for name in held):
             return held
-        found: dict[bytes, Tally] = {}
-        for name in members:
-            if self._stop.is_set():
-                return held
-            found[name] = self._taken(tree, name)
+        found = {name: self._taken(tree, name) for name in members}
         came = {_plain(name) for name, tally in found.items() if tally.instances}
         lacking = self._taking.lacking(seen.media, came)
         if lacking.missing and not self._has_settled(newest):

@@ -10,9 +10,8 @@ from dicom_assets.storage.file_trees import FileTree, PassedOver, Signature, ope
 
 def listed(tree: FileTree, **how: bool) -> tuple[dict[bytes, Signature], set[PassedOver]]:
     found = list(tree.files(**how))
-    return dict(one for one in found if not isinstance(one, PassedOver)), {
-        one for one in found if isinstance(one, PassedOver)
-    }
+    passed_over = {one for one in found if isinstance(one, PassedOver)}
+    return dict(one for one in found if not isinstance(one, PassedOver)), passed_over
 
 
 def test_files_of_every_depth_are_listed_and_nothing_else(tmp_path: Path) -> None:

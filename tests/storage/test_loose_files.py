@@ -14,13 +14,13 @@ from tests.storage.arriving import CT, LITTLE_ENDIAN, STUDY, data_set
 from tests.support.handed import MEDIUM, part10
 
 _IMPLICIT = "1.2.840.10008.1.2"
+_BEGINNING = bytes(128) + b"DICM"
 
 
 def _implicit(uid: str) -> bytes:
     values = [(8, 0x16, CT), (8, 0x18, uid), (0x20, 0x0D, STUDY), (0x20, 0x0E, f"{STUDY}.0")]
-    return b"".join(
-        struct.pack("<HHL", g, n, len(v) + len(v) % 2) + v.encode() + b"\0" * (len(v) % 2) for g, n, v in values
-    )
+    padded = [(group, number, value.encode() + b"\0" * (len(value) % 2)) for group, number, value in values]
+    return b"".join(struct.pack("<HHL", group, number, len(value)) + value for group, number, value in padded)
 
 
 def told(tmp_path: Path, content: bytes) -> Identity | None:
@@ -45,23 +45,11 @@ def refused(tmp_path: Path, content: bytes) -> UnusableFile:
         (_implicit("1.2.1"), _IMPLICIT),
         (part10("1.2.1")[132:], LITTLE_ENDIAN),  # without preamble
         (part10("1.2.1")[:132] + part10("1.2.1")[144:], LITTLE_ENDIAN),  # without group length
-        (part10("1.2.1")[:132] + struct.pack("<HH2sH", 2, 2, b"UI", 4) + b"1.2\0" + data_set("1.2.1"), LITTLE_ENDIAN),
-        (
-            part10("1.2.1")[:132] + struct.pack("<HHL", 2, 0x10, 18) + b"1.2.840.10008.1.2\0" + _implicit("1.2.1"),
-            _IMPLICIT,
-        ),
+        (_BEGINNING + struct.pack("<HH2sH", 2, 2, b"UI", 4) + b"1.2\0" + data_set("1.2.1"), LITTLE_ENDIAN),
+        (_BEGINNING + struct.pack("<HHL", 2, 0x10, 18) + b"1.2.840.10008.1.2\0" + _implicit("1.2.1"), _IMPLICIT),
         (file_meta(CT, "1.2.9", LITTLE_ENDIAN) + data_set("1.2.1"), LITTLE_ENDIAN),  # the data set decides
     ],
-    ids=[
-        "part 10",
-        "bare",
-        "bare implicit",
-        "no preamble",
-        "no group length",
-        "no syntax",
-        "meta implicit",
-        "other UID",
-    ],
+    ids=["part 10", "bare", "bare implicit", "no preamble", "no length", "no syntax", "implicit meta", "other UID"],
 )
 def test_an_instance_is_told_by_its_data_set(tmp_path: Path, content: bytes, syntax: str) -> None:
     identity = told(tmp_path, content)

@@ -14,6 +14,8 @@ from tests.support.handed import IMAGES, MEDIUM, STUDIES
 
 _META = bytes(128) + b"DICM" + struct.pack("<HH2sH", 2, 2, b"UI", 20) + b"1.2.840.10008.1.3.10"
 _META += struct.pack("<HH2sH", 2, 0x10, b"UI", 20) + b"1.2.840.10008.1.2.1\0"
+#: The sequence of records, of undefined length
+_RECORDS = b"\4\0\x20\x12SQ\0\0\xff\xff\xff\xff"
 
 
 def read(path: Path) -> list[Reference]:
@@ -70,10 +72,8 @@ def test_a_directory_is_known_by_its_name() -> None:
     [
         b"",
         b"no DICOM at all" * 20,
-        _META + b"\4\0\x20\x12SQ\0\0\xff\xff\xff\xff",
-        _META
-        + b"\4\0\x20\x12SQ\0\0\xff\xff\xff\xff"
-        + b"\xfe\xff\0\xe0\xff\xff\xff\xff\x88\0\0\2SQ\0\0\xff\xff\xff\xff" * 99,
+        _META + _RECORDS,
+        _META + _RECORDS + b"\xfe\xff\0\xe0\xff\xff\xff\xff\x88\0\0\2SQ\0\0\xff\xff\xff\xff" * 99,
         _META + b"\4\0\x20\x12SQ\0\0\xf0\xff\xff\xff" + b"\xfe\xff\0\xe0\x08\0\0\0\4\0\0\x14UL\4\0",
         (MEDIUM / "DICOMDIR").read_bytes()[:5000],
     ],

@@ -67,6 +67,10 @@ class Watched:
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
 
     @property
+    def files(self) -> list[str]:
+        return [name for name in self.there if (self.folder / name).is_file()]
+
+    @property
     def kept(self) -> int:
         return sum(len(instances_in(study.folder)) for study in waiting_studies(self.incoming.folder))
 
@@ -206,7 +210,7 @@ def test_a_whole_medium_is_taken_together(watched: Watched) -> None:
     last.write_bytes(content)
     watched.look()
     watched.look(QUIET)
-    assert watched.kept == IMAGES and not [name for name in watched.there if (watched.folder / name).is_file()]
+    assert watched.kept == IMAGES and watched.files == []
     assert watched.set_aside == [] and watched.watcher.counts["missing"] == 0
 
 
@@ -351,7 +355,7 @@ def variables(root: Path) -> dict[str, str]:
 
 def test_killed_again_and_again_it_loses_nothing_and_has_nothing_twice(tmp_path: Path) -> None:
     folder = tmp_path / "watched"
-    uids = [f"1.2.{number}" for number in range(400)]
+    uids = [f"1.2.{number}" for number in range(160)]
     for number, uid in enumerate(uids):
         path = folder / str(number % 7) / f"{number}.dcm"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -359,11 +363,11 @@ def test_killed_again_and_again_it_loses_nothing_and_has_nothing_twice(tmp_path:
     shutil.copytree(folder / "0", folder / "again")
     copy_medium(folder / "cd")
     make_zip(folder / "some.zip", {f"{number}": part10(f"1.3.{number}") for number in range(50)})
-    for number in range(20):
+    for number in range(8):
         (folder / f"cut {number}").write_bytes(part10("1.2.1", more=b"pixels" * number)[: -1 - number])
     expected = len(uids) + IMAGES + 50
     kept = tmp_path / "restricted" / "incoming"
-    for instances in (1, 20, 90, 300, 420, None):
+    for instances in (1, 90, 180, None):
         process = subprocess.Popen([sys.executable, "-c", _WATCH_AT_ONCE], env=os.environ | variables(tmp_path))
         if instances is None:
             wait_for(lambda: not [path for path in folder.rglob("*") if path.is_file()], _SECONDS)
@@ -374,4 +378,4 @@ def test_killed_again_and_again_it_loses_nothing_and_has_nothing_twice(tmp_path:
     quarantine = tmp_path / "restricted" / "quarantine" / "watched"
     aside = [path for path in quarantine.iterdir() if path.suffix == ".dcm"]
     rows = {row.file: row.reason for row in read_rows(quarantine / RECORD, SetAside)}
-    assert 20 <= len(aside) <= 26 and all(rows[path.name] == "FILE_CUT_SHORT" for path in aside)
+    assert 8 <= len(aside) <= 8 + 3 and all(rows[path.name] == "FILE_CUT_SHORT" for path in aside)
