@@ -29,6 +29,21 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch)
     assert (archive.host, archive.port) == ("from-environment", 104)
 
 
+def test_who_may_send_is_read() -> None:
+    settings = Settings.from_env(
+        {
+            "DICOM_RECEIVER_COMMITMENT_PEERS": "CT1=192.0.2.7:104, X=Y=[::1]:4242",
+            "DICOM_RECEIVER_CALLING_AE_TITLES": "CT1, MR 2",
+            "DICOM_RECEIVER_PEERS": "192.0.2.7, 198.51.100.0/24",
+            "DICOM_RECEIVER_FREE_MEGABYTES": "10",
+        }
+    ).receiver
+    assert settings.commitment_peers == (("CT1", "192.0.2.7", 104), ("X=Y", "::1", 4242))
+    assert settings.calling_ae_titles == {"CT1", "MR 2"}
+    assert [str(network) for network in settings.networks] == ["192.0.2.7/32", "198.51.100.0/24"]
+    assert settings.reserve == 10 << 20
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "code"),
     [
@@ -45,6 +60,8 @@ def test_the_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch)
         ("DICOM_RECEIVER_PEERS", "192.0.2.7/24", "SETTING_RECEIVER_PEERS"),
         ("DICOM_RECEIVER_CALLING_AE_TITLES", "CT1, MUCH_TOO_LONG_FOR_IT", "SETTING_AE_TITLE"),
         ("DICOM_RECEIVER_ASSOCIATIONS", "0", "SETTING_RECEIVER_COUNT"),
+        ("DICOM_RECEIVER_COMMITMENT_PEERS", "CT1=192.0.2.7", "SETTING_COMMITMENT_PEERS"),
+        ("DICOM_RECEIVER_COMMITMENT_PEERS", "=192.0.2.7:104", "SETTING_COMMITMENT_PEERS"),
         ("DICOM_RECEIVER_ASSOCIATION_SECONDS", "inf", "SETTING_RECEIVER_SECONDS"),
         ("DICOM_RECEIVER_TLS", "true", "SETTING_TLS_FILES"),
         ("DICOM_RETENTION_DAYS", "a month", "SETTING_RETENTION"),

@@ -64,11 +64,11 @@ def identify(source: FileSource, look: Look, scratch: Path) -> Identity | None:
         return None
     if identity is None:
         raise UnusableFile("FILE_CUT_SHORT" if look.start >= source.size else "FILE_DAMAGED")
+    study = identity.study_instance_uid if is_uid(identity.study_instance_uid) else ""
     if identity.is_cut:
-        raise UnusableFile("FILE_CUT_SHORT", identity.study_instance_uid)
-    uids = (identity.sop_class_uid, identity.sop_instance_uid, identity.study_instance_uid)
-    if not all(map(is_uid, uids)):
-        raise UnusableFile("FILE_WITHOUT_UIDS", identity.study_instance_uid)
+        raise UnusableFile("FILE_CUT_SHORT", study)
+    if not (study and is_uid(identity.sop_class_uid) and is_uid(identity.sop_instance_uid)):
+        raise UnusableFile("FILE_WITHOUT_UIDS", study)
     return identity
 
 

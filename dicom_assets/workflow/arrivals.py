@@ -15,6 +15,7 @@ from ..batches.planning import INSTANCES_A_BATCH, STUDIES_A_BATCH
 from ..batches.request import Request, RequestRow, last_number, list_batches, write_request
 from ..storage.atomic import exclusive_lock, fsync_folder, make_folder
 from ..storage.incoming import WaitingStudy, claim, instances_in, waiting_studies
+from ..storage.inbox import return_unclaimed
 from ..storage.instance_header import identity_of
 from ..storage.zones import RESTRICTED_FOLDER, Zones
 from .closing import is_finished
@@ -30,6 +31,7 @@ def plan_arrivals(zones: Zones, settle_seconds: float, *, keep_originals: bool) 
     """Batches of the studies that have settled, durable. A study of which a batch is still in work waits for its end.
     Raises DicomAssetsError."""
     with coded_file_errors(), exclusive_lock(zones.incoming / ".planning.lock", wait=True):
+        return_unclaimed(zones.incoming)
         planned = [*_completed(zones, keep_originals)]
         settled = [one for one in waiting_studies(zones.incoming) if one.is_settled(time.time(), settle_seconds)]
         in_work = studies_in_work(zones) if settled else set()
