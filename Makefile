@@ -7,7 +7,7 @@ PORT ?= 3000
 # processes that test side by side; much of what they do is waiting
 TESTERS ?= 3
 
-.PHONY: demo test torture up install install-test bench lint clean
+.PHONY: demo test torture torture-archives up install install-test bench lint clean
 
 install: $(VENV)/.installed
 
@@ -43,13 +43,24 @@ up: install
 	DAGSTER_HOME=$(CURDIR)/dagster_home DAGSTER_REDACT_USER_CODE_ERRORS=1 \
 	    $(BIN)/dagster dev -w workspace.yaml --host 127.0.0.1 --port $(PORT)
 
-# Some hundred thousand damaged instances through the de-identification engine (an hour), an archive killed twenty times
-# while it sends, damaged DICOM streams in both directions, 100,000 studies planned
+# What was pushed to us: the worker killed 300 times, the receiver 100 times, Dagster's daemon 20 times, the disk full at 100
+# points, 200 sockets that stall or drip for a minute, 1,000 studies pushed; the order of every write path
 torture: install-test
-	MUTANTS_PER_SEED=2000 $(BIN)/python -m pytest -q tests/deid/test_engine_against_reference.py
+	WORKER_KILLS=300 $(BIN)/python -m pytest -q -s tests/torture/test_worker_kills.py
+	RECEIVER_KILLS=100 $(BIN)/python -m pytest -q -s tests/torture/test_receiver_kills.py
+	DAEMON_KILLS=20 $(BIN)/python -m pytest -q -s tests/torture/test_daemon_kills.py
+	DISK_POINTS=100 $(BIN)/python -m pytest -q -s tests/torture/test_disk_full.py
+	HOSTILE_SECONDS=60 HOSTILE_SOCKETS=200 $(BIN)/python -m pytest -q -s tests/torture/test_hostile_peers.py
+	PUSHED_STUDIES=1000 $(BIN)/python -m pytest -q -s tests/torture/test_pushed_studies.py
+	$(BIN)/python -m pytest -q tests/torture/test_write_order.py
+
+# What archives do and files hold: one killed twenty times while it sends, damaged DICOM streams in both directions,
+# 100,000 studies planned; some hundred thousand damaged instances through the engine (an hour)
+torture-archives: install-test
 	ORTHANC_RESTARTS=10 $(BIN)/python -m pytest -q tests/workflow/test_orthanc_restarts.py
 	STREAM_MUTANTS=3000 $(BIN)/python -m pytest -q tests/torture/test_damaged_streams.py
 	STUDIES=100000 $(BIN)/python -m pytest -q -s tests/torture/test_hundred_thousand_studies.py
+	MUTANTS_PER_SEED=2000 $(BIN)/python -m pytest -q tests/deid/test_engine_against_reference.py
 
 clean:
 	rm -rf $(VENV) .venv-bench build dist *.egg-info
