@@ -46,14 +46,29 @@ def is_locked(path: Path) -> bool:
         os.close(handle)
 
 
+def open_shared(folder: Path) -> int:
+    """As shared(); the descriptor is closed by the caller."""
+    return _opened(folder, fcntl.LOCK_SH)
+
+
 @contextlib.contextmanager
 def _held(folder: Path, how: int) -> Iterator[int]:
+    handle = _opened(folder, how)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _opened(folder: Path, how: int) -> int:
     while True:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, how)
-            if is_at(handle, folder):
-                yield handle
-                return
-        finally:
+            is_there = is_at(handle, folder)
+        except BaseException:
             os.close(handle)
+            raise
+        if is_there:
+            return handle
+        os.close(handle)

@@ -7,6 +7,7 @@ its lock, who takes the folder away holds it alone: so none gets into a folder t
 
 import contextlib
 import fcntl
+import functools
 import itertools
 import os
 import secrets
@@ -18,7 +19,7 @@ from pathlib import Path
 from ..errors import BadInput, RetryLater, from_os_error
 from .arriving import Arriving, Kept
 from .atomic import UNFINISHED, fsync_folder, make_folder, publish, write_unfinished
-from .folder_locks import alone, is_at, is_locked, shared
+from .folder_locks import alone, is_at, is_locked, open_shared, shared
 from .instance_header import file_meta, is_uid
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER
 
@@ -38,7 +39,8 @@ class Incoming:
     def __init__(
         self, folder: Path, study_key: Callable[[str], str], file_name: Callable[[str], str], reserve: int
     ) -> None:
-        self.folder, self.study_key, self.file_name, self._reserve = folder, study_key, file_name, reserve
+        self.folder, self.file_name, self._reserve = folder, file_name, reserve
+        self.study_key = functools.lru_cache(1024)(study_key)  # many instances of a study come one behind the other
         self.on_kept: Callable[[str, str, Kept], object] = lambda _sop_class_uid, _sop_instance_uid, _kept: None
         self._numbers = itertools.count()
         self._unfinished: Path | None = None
@@ -101,16 +103,19 @@ class Incoming:
     def place_for(self, study_key: str) -> Iterator[tuple[Path, int]]:
         """The folder, and its descriptor, into which instances of the study go at this moment, be it that of a C-MOVE
         that waits for them; it is on disk, and nobody takes it away meanwhile. Raises OSError."""
-        awaited, study = self.folder / AWAITED / study_key, self.folder / study_key
-        with contextlib.ExitStack() as held:
-            folder, handle = awaited, None
-            if is_locked(lock_of(awaited)):
-                with contextlib.suppress(FileNotFoundError):
-                    handle = held.enter_context(shared(awaited))
-            if handle is None:
-                folder, handle = study, held.enter_context(shared_or_made(study))
+        folder, handle = self._open_place(study_key)
+        try:
             self._make_durable(folder, os.fstat(handle).st_ino)
             yield folder, handle
+        finally:
+            os.close(handle)
+
+    def _open_place(self, study_key: str) -> tuple[Path, int]:
+        awaited, lock, study = _places(self.folder, study_key)
+        if is_locked(lock):
+            with contextlib.suppress(FileNotFoundError):
+                return awaited, open_shared(awaited)
+        return study, _open_or_make(study)
 
     def _make_durable(self, folder: Path, inode: int) -> None:
         """Who made the folder may have been killed before its name was on disk."""
@@ -126,17 +131,29 @@ def lock_of(awaited: Path) -> Path:
     return awaited.with_suffix(".lock")
 
 
+@functools.lru_cache(1024)
+def _places(incoming: Path, study_key: str) -> tuple[Path, Path, Path]:
+    """Where a C-MOVE waits for the study, its lock, and the study's own folder."""
+    awaited = incoming / AWAITED / study_key
+    return awaited, lock_of(awaited), incoming / study_key
+
+
 @contextlib.contextmanager
 def shared_or_made(study: Path) -> Iterator[int]:
     """As shared(), and the folder is made where it is not there, or is taken away meanwhile."""
-    with contextlib.ExitStack() as held:
-        while True:
-            with contextlib.suppress(FileExistsError):
-                study.mkdir(RESTRICTED_FOLDER)
-            with contextlib.suppress(FileNotFoundError):
-                handle = held.enter_context(shared(study))
-                break
+    handle = _open_or_make(study)
+    try:
         yield handle
+    finally:
+        os.close(handle)
+
+
+def _open_or_make(study: Path) -> int:
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return open_shared(study)
+        with contextlib.suppress(FileExistsError):
+            study.mkdir(RESTRICTED_FOLDER)
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,10 @@ class _Reader:
             if self._implicit is None:
                 offset = self._at(position, 8)
                 self._implicit = self._window[offset + 4 : offset + 6] not in _SHORT_VRS | _LONG_VRS
-            while position < self._end and not self._is_padding(position):
+            while True:
+                position = self._skim(position, wanted, found, _UNDEFINED if last is None else last)
+                if position >= self._end or self._is_padding(position):
+                    break
                 tag, vr, length, value = self._header(position, self._implicit)
                 if last is not None and tag > last:
                     return found
@@ -200,6 +203,34 @@ class _Reader:
         except _Strange:
             pass
         return found
+
+    def _skim(self, position: int, wanted: set[int], found: dict[int, bytes], last: int) -> int:
+        """Past the elements in the window that have nothing special about them, which most have not; as top_level, with
+        less ado."""
+        window, implicit, long_length = self._window, self._implicit, self._long_length
+        header = self._implicit_header if implicit else self._short_header
+        offset, stop = position - self._begin, len(window) - 12
+        while 0 <= offset <= stop:
+            value = offset + 8
+            if implicit:
+                group, number, length = header(window, offset)
+            else:
+                group, number, vr, length = header(window, offset)
+                if vr in _LONG_VRS:
+                    (length,) = long_length(window, value)
+                    value += 4
+                elif vr not in _SHORT_VRS:
+                    break
+            tag = group << 16 | number
+            if tag in wanted:
+                if value + length > len(window):
+                    break
+                if length <= 64:
+                    found[tag] = window[value : value + length]
+            elif tag > last or not tag or length == _UNDEFINED:
+                break
+            offset = value + length
+        return self._begin + offset
 
     def _is_padding(self, position: int) -> bool:
         """A few zeros at the end, too short for an element."""

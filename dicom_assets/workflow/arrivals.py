@@ -14,8 +14,8 @@ from ..batches.key import batch_key, is_arrival
 from ..batches.planning import INSTANCES_A_BATCH, STUDIES_A_BATCH
 from ..batches.request import Request, RequestRow, last_number, list_batches, write_request
 from ..storage.atomic import exclusive_lock, fsync_folder, make_folder
-from ..storage.incoming import WaitingStudy, claim, instances_in, waiting_studies
 from ..storage.inbox import return_unclaimed
+from ..storage.incoming import WaitingStudy, claim, instances_in, waiting_studies
 from ..storage.instance_header import identity_of
 from ..storage.zones import RESTRICTED_FOLDER, Zones
 from .closing import is_finished
@@ -23,8 +23,8 @@ from .job import coded_file_errors
 
 #: Bytes of a batch, at most, unless one study has more
 _BYTES_A_BATCH = 20 << 30
-#: Batches that are made in one call; the rest waits for the next
-_A_CALL = 20
+#: Batches that are made in one call, and seconds after which no further study is claimed; the rest waits for the next
+_A_CALL, _CALL_SECONDS = 20, 20.0
 
 
 def plan_arrivals(zones: Zones, settle_seconds: float, *, keep_originals: bool) -> list[Request]:
@@ -36,9 +36,12 @@ def plan_arrivals(zones: Zones, settle_seconds: float, *, keep_originals: bool) 
         settled = [one for one in waiting_studies(zones.incoming) if one.is_settled(time.time(), settle_seconds)]
         in_work = studies_in_work(zones) if settled else set()
         groups = _groups(study for study in settled if study.study_key not in in_work)
+        until = time.monotonic() + _CALL_SECONDS
         for _, group in zip(range(_A_CALL), groups, strict=False):
-            if request := _claimed(zones, group, keep_originals):
+            if request := _claimed(zones, group, until, keep_originals):
                 planned.append(request)
+            if time.monotonic() > until:
+                break
     return planned
 
 
@@ -82,12 +85,14 @@ def _groups(studies: Iterable[WaitingStudy]) -> Iterator[list[WaitingStudy]]:
         yield group
 
 
-def _claimed(zones: Zones, studies: Iterable[WaitingStudy], keep_originals: bool) -> Request | None:
-    """None where something came to all of them meanwhile."""
+def _claimed(zones: Zones, studies: Iterable[WaitingStudy], until: float, keep_originals: bool) -> Request | None:
+    """None where something came to all of them meanwhile. until: on time.monotonic()'s clock, no more are claimed."""
     batch = _new_batch(zones)
     folder = zones.raw_batch(batch)
     for study in studies:
         claim(study, folder / study.study_key)
+        if time.monotonic() > until:
+            break
     fsync_folder(folder)
     fsync_folder(zones.incoming)
     return _requested(zones, batch, keep_originals)

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,12 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from dicom_assets.deid.pseudonyms import KEY_BYTES, PseudonymKey
 from dicom_assets.storage.incoming import Incoming
 from dicom_assets.storage.instance_header import LONGEST_META, length_of_meta
-from tests.support.site import Site
+from tests.support.site import REPOSITORY, Site
 from tests.support.waiting import wait_for
 from tests.torture.support_studies import Pushed
 
 #: A guard against hanging
-_SECONDS = 60
+_SECONDS = 600
 
 KEY = PseudonymKey(bytes(range(KEY_BYTES)))
 
@@ -52,6 +53,23 @@ def kill(process: subprocess.Popen) -> None:
     """kill -9, its children too."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def release_undisturbed(folder: Path, instances: Iterable[Pushed]) -> Path:
+    """The released root of a new site, where a worker has done it all at once; of two contents the first one."""
+    site = new_site(folder)
+    put(site, (one for one in instances if not one.content))
+    assert start_worker(site).wait(_SECONDS) == 0
+    return site.zones.released
+
+
+def start_worker(site: Site) -> subprocess.Popen:
+    """support_worker.py, after its imports."""
+    command = (sys.executable, "-m", "tests.torture.support_worker")
+    process = start(site, *command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    with process.stdout:
+        assert process.stdout.readline() == "begins\n"
+    return process
 
 
 @contextmanager

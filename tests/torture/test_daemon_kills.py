@@ -13,10 +13,10 @@ from tests.support.ports import free_port
 from tests.support.programs import needs
 from tests.support.waiting import wait_for
 from tests.torture.support_daemon import running_daemon, runs, site_with_daemon, wait_until_done
-from tests.torture.support_judge import judge
+from tests.torture.support_judge import files_below, judge
 from tests.torture.support_progress import SIGNS, Progress
 from tests.torture.support_pushing import push
-from tests.torture.support_sites import kill, receiving
+from tests.torture.support_sites import kill, receiving, release_undisturbed
 from tests.torture.support_studies import Pushed, make_conflict, make_study
 
 KILLS = int(os.environ.get("DAEMON_KILLS", "1"))
@@ -46,9 +46,11 @@ def test_arrivals_come_to_their_end_however_often_the_daemon_is_killed(tmp_path:
         with running_daemon(site):
             wait_until_done(site, _SECONDS)
     assert len(acknowledged) == KILLS * len(_arrivals(tmp_path / "files", 0))
+    outcome = judge(site.zones, acknowledged)
+    assert outcome.released.items() <= files_below(release_undisturbed(tmp_path / "undisturbed", acknowledged)).items()
     after = ", ".join(f"{kills[sign]} {sign}" for sign in ("begun", *SIGNS))
     print(
-        f"{KILLS} kills of the daemon (after: {after}): {judge(site.zones, acknowledged)}, runs: {runs(site)}, "
+        f"{KILLS} kills of the daemon (after: {after}): {outcome}, runs: {runs(site)}, "
         f"{time.monotonic() - started:.0f} s"
     )
 

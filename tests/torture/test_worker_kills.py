@@ -6,7 +6,6 @@ WORKER_KILLS=300 python -m pytest -q -s tests/torture/test_worker_kills.py
 import os
 import random
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -17,10 +16,10 @@ from pathlib import Path
 from dicom_assets.storage.mapping import mapped_batches, read_part
 from dicom_assets.workflow.arrivals import arrival_batches, plan_arrivals
 from dicom_assets.workflow.closing import is_finished
-from tests.support.site import REPOSITORY, Site
+from tests.support.site import Site
 from tests.torture.support_judge import judge
 from tests.torture.support_progress import SIGNS, Progress, is_all_done
-from tests.torture.support_sites import kill, new_site, put, start
+from tests.torture.support_sites import kill, new_site, put, start, start_worker
 from tests.torture.support_studies import Pushed, make_conflict, make_study
 
 KILLS = int(os.environ.get("WORKER_KILLS", "6"))
@@ -66,7 +65,7 @@ class _Lane:
     def run(self, kills: int) -> None:
         for number, arriving in enumerate(_rounds(self.folder / "files"), 1):
             self.arrived += arriving
-            begin = _by_command if number % _BY_COMMAND == 0 else _by_script
+            begin = _by_command if number % _BY_COMMAND == 0 else start_worker
             undisturbed, killed = (Progress(site) for site in (self.undisturbed, self.killed))
             for site in (self.undisturbed, self.killed):
                 put(site, arriving)
@@ -105,15 +104,6 @@ def _rounds(folder: Path) -> Iterator[list[Pushed]]:
         late = [*make_study(folder, study - 3, 1, first=3), before[0], make_conflict(before[1])] if before else []
         yield [*plain, *disputed, make_conflict(disputed[0]), *blocked, *late]
         before = plain
-
-
-def _by_script(site: Site) -> subprocess.Popen:
-    """The worker, after its imports."""
-    command = (sys.executable, "-m", "tests.torture.support_worker")
-    process = start(site, *command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-    with process.stdout:
-        assert process.stdout.readline() == "begins\n"
-    return process
 
 
 def _by_command(site: Site) -> subprocess.Popen:
