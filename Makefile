@@ -46,9 +46,9 @@ up: install
 # What was pushed to us: the worker killed 300 times, the receiver 100 times, Dagster's daemon 20 times, the disk full at 100
 # points, 200 sockets that stall or drip for a minute, 1,000 studies pushed; the order of every write path
 torture: install-test
-	WORKER_KILLS=300 $(BIN)/python -m pytest -q -s tests/torture/test_worker_kills.py
+	WORKER_KILLS=300 DAEMON_KILLS=20 $(BIN)/python -m pytest -q -rP --numprocesses 2 \
+	    tests/torture/test_worker_kills.py tests/torture/test_daemon_kills.py
 	RECEIVER_KILLS=100 $(BIN)/python -m pytest -q -s tests/torture/test_receiver_kills.py
-	DAEMON_KILLS=20 $(BIN)/python -m pytest -q -s tests/torture/test_daemon_kills.py
 	DISK_POINTS=100 $(BIN)/python -m pytest -q -s tests/torture/test_disk_full.py
 	HOSTILE_SECONDS=60 HOSTILE_SOCKETS=200 $(BIN)/python -m pytest -q -s tests/torture/test_hostile_peers.py
 	PUSHED_STUDIES=1000 $(BIN)/python -m pytest -q -s tests/torture/test_pushed_studies.py

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ..errors import Refused
 
 #: Temporary files carry this suffix; whatever has it is not finished and may be deleted by the owner of the folder.
 UNFINISHED = ".part"
+#: Seconds after which nobody is still writing a table or a page
+LONG_AGO = 3600.0
 
 
 def make_folder(folder: Path, mode: int = 0o700) -> None:
@@ -99,11 +102,17 @@ def delete(paths: Iterable[Path]) -> None:
             fsync_folder(folder)
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Delete what a killed process left in folder; only for a folder that this process alone writes to."""
-    if folder.is_dir():
-        for path in folder.glob(f"*{UNFINISHED}"):
-            path.unlink(missing_ok=True)
+def remove_unfinished(folder: Path, older_than: float = 0.0) -> None:
+    """Delete what a killed process left in folder. older_than: seconds, such as LONG_AGO for a folder to which other
+    processes may be writing."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        unfinished = [entry for entry in entries if entry.name.endswith(UNFINISHED)]
+    for entry in unfinished:
+        with contextlib.suppress(FileNotFoundError):
+            if not older_than or entry.stat().st_mtime < time.time() - older_than:
+                Path(entry.path).unlink()
 
 
 def sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError, Refused, from_os_error
 from ..pacs.archive import Archive
 from ..settings import Settings
-from ..storage.atomic import exclusive_lock
+from ..storage.atomic import LONG_AGO, exclusive_lock, remove_unfinished
 from ..storage.keys import load_or_make_key
 from ..storage.mapping import key_ids_in_use, mapped_batches
 from ..storage.zones import Zones
@@ -112,6 +112,17 @@ def coded_file_errors() -> Iterator[None]:
 
 @contextmanager
 def working_on(job: Job, batch: str) -> Iterator[None]:
-    """One process at a time works on a batch; file errors are coded."""
+    """One process at a time works on a batch; what a killed one left unfinished is cleared away. File errors are
+    coded."""
     with coded_file_errors(), exclusive_lock(job.zones.lock(batch)):
+        _clear_unfinished(job.zones, batch)
         yield
+
+
+def _clear_unfinished(zones: Zones, batch: str) -> None:
+    for area in ("raw", "staging", "quarantine"):
+        for folder in (zones.restricted / area / batch).glob("*/"):
+            remove_unfinished(folder)
+    remove_unfinished(zones.ledger(batch, "").parent)
+    for shared in (zones.requests, zones.mapping_folder, zones.restricted / "releases"):
+        remove_unfinished(shared, LONG_AGO)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
-from ..storage.atomic import remove_unfinished, write_if_changed
+from ..storage.atomic import LONG_AGO, remove_unfinished, write_if_changed
 from ..storage.tables import to_parquet
 from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER, Zones
 from .report_content import BatchReport, CheckResult, batch_report
@@ -57,7 +57,7 @@ def render_json(report: BatchReport) -> bytes:
 
 
 def write_report(zones: Zones, batch: str, report: BatchReport) -> None:
-    remove_unfinished(zones.report(batch, "html").parent)
+    remove_unfinished(zones.report(batch, "html").parent, LONG_AGO)
     for suffix, content in (
         ("html", render_html(report)),
         ("parquet", report_rows(report)),

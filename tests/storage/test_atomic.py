@@ -9,6 +9,7 @@ import pytest
 
 from dicom_assets.errors import Refused
 from dicom_assets.storage.atomic import (
+    LONG_AGO,
     UNFINISHED,
     create_exclusively,
     exclusive_lock,
@@ -73,3 +74,13 @@ def test_a_killed_writer_leaves_nothing_under_a_final_name(tmp_path: Path) -> No
     assert files
     for path in files:
         assert path.read_bytes() == bytes([int(path.name) % 256]) * 300000
+
+
+def test_what_others_may_be_writing_stays(tmp_path: Path) -> None:
+    old, new = tmp_path / f"a{UNFINISHED}", tmp_path / f"b{UNFINISHED}"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    long_ago = time.time() - 2 * LONG_AGO
+    os.utime(old, (long_ago, long_ago))
+    remove_unfinished(tmp_path, LONG_AGO)
+    assert list(tmp_path.iterdir()) == [new]

@@ -240,6 +240,18 @@ def test_a_batch_whose_request_was_not_written_gets_it_at_the_next_look(
     assert row.released == len(studies[0])
 
 
+def test_what_a_killed_worker_left_unfinished_is_cleared_away(job: Job, studies: list[list[Path]]) -> None:
+    push(job, studies[0])
+    (batch,) = planned(job)
+    (study,) = job.zones.raw_batch(batch).iterdir()
+    left = [study / "0123.part", job.zones.ledger(batch, "x").with_name("4567.part")]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half a table")
+    run_stages(job, batch)
+    assert not any(path.exists() for path in left)
+
+
 def test_a_batch_has_so_many_studies_at_most(
     job: Job, studies: list[list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
