@@ -1,4 +1,4 @@
-"""Each shipped profile, through the whole graph: what its rules leave is never taken for what they should have removed."""
+"""Each shipped profile, through the whole graph: what its rules leave is never taken for what they should remove."""
 
 from collections import Counter
 
