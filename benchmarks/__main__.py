@@ -27,9 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("what", nargs="?", choices=("all", "speed", "retrieval", "receiving", "memory"), default="all")
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="begins with; may be repeated")
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
-    parser.add_argument(
-        "--rounds", type=int, help="default: 5, of retrieval 3"
-    )
+    parser.add_argument("--rounds", type=int, help="default: 5, of retrieval 3")
     parser.add_argument("--quick", action="store_true", help="one round on a part of each corpus: does it work?")
     parser.add_argument("--keep", type=absolute, metavar="FOLDER", help="keep the corpora here, or use those here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every run's figures")

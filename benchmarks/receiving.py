@@ -25,7 +25,7 @@ CORPORA = ("ct", "small")
 QUICK = {"ct": "ct=200", "small": "small=500"}
 SENDERS = (1, 4)
 WITHOUT_NAGLE = {"TCP_NODELAY": "1"}
-COLUMNS = ("receiver", "senders", "files/s", "MB/s", "seconds (min to max)", "x storescp")
+COLUMNS = ("receiver", "senders", "files/s", "MB/s", "seconds (min to max)", "x storescp", "x storescp +B")
 #: Seconds until a receiver has to listen
 _START = 60
 
@@ -50,7 +50,7 @@ PASSES = (
 class Ours:
     name = "dicom-assets receive"
 
-    def command(self, port: int, folder: Path, _senders: int) -> list[str]:
+    def command(self, port: int, _folder: Path, _senders: int) -> list[str]:
         return [sys.executable, "-m", "dicom_assets.cli", "receive", "--port", str(port)]
 
     def received(self, folder: Path) -> list[Path]:
@@ -61,13 +61,14 @@ class Ours:
 
 
 class Storescp:
-    """With the options that are best for it: data sets go to disk as they are, in the largest PDUs."""
+    """As it comes, or with the options that are best for it: data sets go to disk as they are, in the largest PDUs."""
 
-    name = "storescp"
+    def __init__(self, name: str, *options: str) -> None:
+        self.name, self._options = name, options
 
     def command(self, port: int, folder: Path, senders: int) -> list[str]:
         forks = ["--fork"] if senders > 1 else []
-        return [program("storescp"), *forks, "+B", "-pdu", "131072", "-od", str(folder), str(port)]
+        return [program("storescp"), *forks, *self._options, "-od", str(folder), str(port)]
 
     def received(self, folder: Path) -> list[Path]:
         return [path for path in folder.iterdir() if path.is_file()]
@@ -79,7 +80,9 @@ class Storescp:
             os.close(handle)
 
 
-RECEIVERS = (Storescp(), Ours())
+OURS = Ours()
+PEERS = (Storescp("storescp"), Storescp("storescp +B", "+B", "-pdu", "131072"))
+RECEIVERS = (*PEERS, OURS)
 
 
 def measure(options: Namespace, scratch: Path, corpora: Path) -> dict:
@@ -135,7 +138,7 @@ def _once(one: Pass, receiver: Ours | Storescp, senders: int, files: list[Path],
 
 @contextmanager
 def _listening(one: Pass, receiver: Ours | Storescp, senders: int, folder: Path) -> Iterator[int]:
-    """The port of the receiver, which lets the first connection, that only knocks, pass."""
+    """The port of the receiver; the first connection only knocks."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     ours = {
@@ -170,8 +173,8 @@ def _table(series: dict[tuple[Ours | Storescp, int], Series], files: int, size: 
         if runs.failure:
             rows.append([receiver.name, str(senders), f"failed: {runs.failure}", *[""] * (len(COLUMNS) - 3)])
             continue
-        peer = next(other for (one, count), other in series.items() if one is RECEIVERS[0] and count == senders)
-        ratio = "" if runs is peer or peer.failure else f"{peer.wall / runs.wall:.2f}"
-        figures = [rate(files / runs.wall), rate(size / 1e6 / runs.wall), spread(runs), ratio]
-        rows.append([receiver.name, str(senders), *figures])
+        peers = [series[peer, senders] for peer in PEERS] if receiver is OURS else []
+        ratios = ["" if peer.failure else f"{peer.wall / runs.wall:.2f}" for peer in peers] or [""] * len(PEERS)
+        figures = [rate(files / runs.wall), rate(size / 1e6 / runs.wall), spread(runs)]
+        rows.append([receiver.name, str(senders), *figures, *ratios])
     return table(COLUMNS, rows)

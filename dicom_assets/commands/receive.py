@@ -1,16 +1,19 @@
 """`receive`: the Storage SCP, until somebody ends it."""
 
 import argparse
+import os
 import resource
 import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from ..pacs.archive import Archive
 from ..pacs.commitment_scp import Commitment
+from ..pacs.conversation import Conversation
+from ..pacs.crew import Crew, Station
 from ..pacs.doorkeeper import Rules
 from ..pacs.listener import Place
 from ..pacs.service import TIMEOUTS, Service
@@ -19,7 +22,6 @@ from ..settings.receiving import ReceiverSettings
 from ..storage.held import Holdings
 from ..storage.inbox import announced, return_unclaimed
 from ..storage.incoming import Incoming
-from ..storage.zones import Zones
 from ..workflow.archives import tls_from
 from ..workflow.job import coded_file_errors, key_of, zones_of
 from ..workflow.watch import check_watch_folder, watch
@@ -31,6 +33,7 @@ _LAST_SECONDS = 5.0
 _LINE_SECONDS = 60.0
 #: Open files: some a connection
 _DESCRIPTORS = 8192
+_LARGEST_CREW = 8
 
 
 def receive(options: argparse.Namespace) -> int:
@@ -49,11 +52,25 @@ def receive(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _receiving(settings: Settings, stop: threading.Event) -> Iterator[Service]:
-    """The SCP, and what belongs to it: commitment, the sign for C-MOVE that it is there, the watched folder."""
+    """The SCP, and what belongs to it: a crew, commitment, the sign for C-MOVE that it is there, the watched folder."""
     ours, zones, key = settings.receiver, zones_of(settings), key_of(settings)
-    with Incoming(zones.incoming, key.study_key, key.file_name, ours.reserve).opened() as incoming:
+    holdings = Holdings(zones, key.file_name)
+
+    def incoming_zone() -> Incoming:
+        return Incoming(zones.incoming, key.study_key, key.file_name, ours.reserve)
+
+    @contextmanager
+    def station() -> Iterator[Station]:
+        told: list[tuple] = []
+        with incoming_zone().opened() as incoming:
+            incoming.on_kept = lambda *kept: told.append(kept)
+            yield Station(Conversation(incoming.begin), told)
+
+    with closing(Crew(_crew_size(), station, holdings.remember)) as crew, incoming_zone().opened() as incoming:
+        crew.start()
+        incoming.on_kept = holdings.remember
         return_unclaimed(zones.incoming)
-        service = Service(_place(ours), _rules(ours), incoming.begin, _commitment(ours, zones, incoming))
+        service = Service(_place(ours), _rules(ours), incoming.begin, _commitment(ours, holdings, incoming), crew)
         watching = threading.Thread(target=watch, args=(settings, incoming, stop), name="watching", daemon=True)
         try:
             with announced(zones.incoming, ours.port):
@@ -65,9 +82,13 @@ def _receiving(settings: Settings, stop: threading.Event) -> Iterator[Service]:
             watching.join(_LAST_SECONDS)
 
 
-def _commitment(ours: ReceiverSettings, zones: Zones, incoming: Incoming) -> Commitment:
-    holdings = Holdings(zones, incoming.file_name)
-    incoming.on_kept = holdings.remember
+def _crew_size() -> int:
+    """One process a processor; where there is only one, none."""
+    processors = os.cpu_count() or 1
+    return min(processors, _LARGEST_CREW) if processors > 1 else 0
+
+
+def _commitment(ours: ReceiverSettings, holdings: Holdings, incoming: Incoming) -> Commitment:
     tls = None if ours.tls is None else tls_from(ours.tls)
     peers = {title: Archive(host, port, title, ours.ae_title, tls=tls) for title, host, port in ours.commitment_peers}
     return Commitment(holdings.find, lambda uids: holdings.declare_complete(uids, incoming.declare_complete), peers)
@@ -90,7 +111,7 @@ def _rules(ours: ReceiverSettings) -> Rules:
 
 def _say_what_came(service: Service, before: Counter[str]) -> Counter[str]:
     """A line of counts, where they have changed."""
-    now = Counter(stored=service.stored) + service.refused + service.turned_away
+    now = Counter(stored=service.tally.stored) + service.tally.refused + service.turned_away
     if now != before:
         since = now - before
         stored = since.pop("stored", 0)

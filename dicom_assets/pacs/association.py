@@ -143,6 +143,10 @@ class Association:
             if control & 2:
                 return
 
+    def dismiss(self) -> None:
+        """From another thread, between two messages: it has to end."""
+        self.patience.stop = True
+
     def quiet_since(self) -> float:
         """When the peer last brought something of use, on time.monotonic()'s clock; now, while it waits for us."""
         return self.patience.progressed_at if self.connection.is_waiting else time.monotonic()

@@ -43,7 +43,7 @@ class Rules:
     called_ae_title: str = ""
     calling_ae_titles: frozenset[str] = frozenset()
     networks: tuple[Network, ...] = ()
-    at_the_door: int = 50
+    at_the_door: int = 32
     quiet_seconds: float = 2.0
     fresh_seconds: float = 0.1
 

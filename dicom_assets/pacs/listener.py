@@ -81,7 +81,7 @@ class Listener:
                 if visitor.association is None:
                     visitor.put_out()
                 elif visitor.association.is_between_messages:
-                    visitor.association.patience.stop = True
+                    visitor.association.dismiss()
             time.sleep(_TICK)
         for visitor in self._door.everybody():
             visitor.put_out()

@@ -15,13 +15,13 @@ class Patience:
     """The clock runs within answering() and negotiating(). Threads may share it: each field is written at once.
 
     moved_at: when the last byte came, progressed_at: the last that was of use, on time.monotonic()'s clock. stop: once
-    true, waiting ends with PACS_STALLED. lasting: seconds from now on after which it ends in any case.
+    true, waiting ends with PACS_STALLED. lasting: seconds from now on after which it ends in any case, at ends_at.
     """
 
     def __init__(self, timeouts: Timeouts, lasting: float = float("inf")) -> None:
         self.timeouts = timeouts
         self.moved_at = self.progressed_at = time.monotonic()
-        self._ends_at = self.moved_at + lasting
+        self.ends_at = self.moved_at + lasting
         self.stop = False
         self._bytes = 0
         self._first = self._then = timeouts.acse
@@ -59,7 +59,7 @@ class Patience:
     def left(self) -> float:
         """Seconds that may be waited, more than 0. Raises RetryLater("PACS_STALLED")."""
         now = time.monotonic()
-        left = min(self.moved_at + self._first, self.progressed_at + self._progress, self._ends_at) - now
+        left = min(self.moved_at + self._first, self.progressed_at + self._progress, self.ends_at) - now
         if self.stop or left <= 0:
             raise RetryLater("PACS_STALLED")
         return left

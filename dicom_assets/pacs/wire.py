@@ -7,9 +7,9 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
-from ..errors import RetryLater
+from ..errors import DicomAssetsError, RetryLater
 from .patience import Patience
 from .tls import why_refused
 
@@ -20,7 +20,7 @@ MAXIMUM_PDU_LENGTH = 131072
 
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  #: Linux only
 #: Bytes of the buffer: it grows as long as it is filled, so that a connection that brings little takes little memory.
-_FIRST_BUFFER, _BUFFER = 1 << 13, 1 << 18
+_FIRST_BUFFER, _BUFFER = 1 << 13, 1 << 17
 #: Seconds of one wait, after which it is looked whether somebody has given up meanwhile.
 _SLICE = 0.2
 _PDU = struct.Struct(">BxI")
@@ -44,6 +44,13 @@ class Connection:
         self._timeout: float | None = None
         with suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def is_plain(self) -> bool:
+        """Nothing of it is in this process alone: it is not enciphered, and all that came has been read."""
+        return not isinstance(self._socket, ssl.SSLSocket) and self._start == self._stop
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
 
     def read_header(self) -> tuple[int, int]:
         """Type and length, in bytes, of the next PDU."""
@@ -75,9 +82,14 @@ class Connection:
             pass
 
     def send(self, *pieces: bytes) -> None:
-        with self._waiting():
+        self.is_waiting = True
+        try:
             self._limit(self.patience.timeouts.stall)
             self._socket.sendall(b"".join(pieces))
+        except (OSError, ValueError) as error:
+            raise _coded(error) from None
+        finally:
+            self.is_waiting = False
 
     def send_pdu(self, kind: int, body: bytes) -> None:
         self.send(_PDU.pack(kind, len(body)), body)
@@ -112,7 +124,8 @@ class Connection:
         """At least one byte more."""
         if self._stop == len(self._buffer) < _BUFFER:
             self._buffer = memoryview(bytearray(2 * len(self._buffer)))
-        with self._waiting():
+        self.is_waiting = True
+        try:
             while True:
                 # Nagle's algorithm on the peer's side holds back the second part of a message for the acknowledgement
                 # of the first, which is delayed some 40 ms unless this is said before each wait.
@@ -122,6 +135,10 @@ class Connection:
                 with suppress(TimeoutError):
                     self._start, self._stop = 0, self._socket.recv_into(self._buffer)
                     break
+        except (OSError, ValueError) as error:
+            raise _coded(error) from None
+        finally:
+            self.is_waiting = False
         if not self._stop:
             raise RetryLater("PACS_ABORTED")
         self.received += self._stop
@@ -133,20 +150,12 @@ class Connection:
             self._socket.settimeout(seconds)
             self._timeout = seconds
 
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        """What a socket raises, as our codes."""
-        self.is_waiting = True
-        try:
-            yield
-        except TimeoutError:
-            raise RetryLater("PACS_STALLED") from None
-        except ssl.SSLError as error:
-            raise why_refused(error) from None
-        except (OSError, ValueError):
-            raise RetryLater("PACS_ABORTED") from None
-        finally:
-            self.is_waiting = False
+
+def _coded(error: OSError | ValueError) -> DicomAssetsError:
+    """What a socket raises, as our codes."""
+    if isinstance(error, TimeoutError):
+        return RetryLater("PACS_STALLED")
+    return why_refused(error) if isinstance(error, ssl.SSLError) else RetryLater("PACS_ABORTED")
 
 
 def cut(sock: socket.socket) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import BadInput, DicomAssetsError, from_os_error
-from .instance_header import is_uid, read_identity
+from .instance_header import file_meta, identity_behind, is_uid
 from .side_by_side import link_beside
 from .zones import RESTRICTED_FILE
 
@@ -42,9 +42,13 @@ class Arriving:
     """One instance that is arriving: a file that has no name yet. Exactly one of keep() and discard() ends it, whether
     or not keep() raises."""
 
-    def __init__(self, incoming: Zone, path: Path, sop_class_uid: str, sop_instance_uid: str, header: bytes) -> None:
+    def __init__(
+        self, incoming: Zone, path: str, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str
+    ) -> None:
         self._incoming, self._path = incoming, path
         self._sop_class_uid, self._sop_instance_uid = sop_class_uid, sop_instance_uid
+        header, self._syntax = file_meta(sop_class_uid, sop_instance_uid, transfer_syntax_uid), transfer_syntax_uid
+        self._data_begins = len(header)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, RESTRICTED_FILE)
         self._size = 0
         self._looked_bytes, self._looked_at = 0, time.monotonic()
@@ -90,11 +94,12 @@ class Arriving:
 
     def discard(self) -> None:
         os.close(self._handle)
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)  # noqa: PTH108 - a Path takes its time
 
     def _study(self) -> str:
         """StudyInstanceUID of the data set, which is what was announced."""
-        identity = read_identity(self._handle, self._size, to_the_end=False)
+        identity = identity_behind(self._handle, self._data_begins, self._size, self._syntax, to_the_end=False)
         if identity is None or identity.is_cut:
             raise BadInput("INSTANCE_UNREADABLE")
         if not is_uid(identity.study_instance_uid):

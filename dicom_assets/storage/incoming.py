@@ -20,7 +20,7 @@ from ..errors import BadInput, RetryLater, from_os_error
 from .arriving import Arriving, Kept
 from .atomic import UNFINISHED, fsync_folder, make_folder, publish, write_unfinished
 from .folder_locks import alone, is_at, is_locked, open_shared, shared
-from .instance_header import file_meta, is_uid
+from .instance_header import is_uid
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER
 
 #: Below incoming: unfinished files, a folder a process; folders of studies that a C-MOVE of ours waits for
@@ -72,10 +72,9 @@ class Incoming:
         if not is_uid(sop_instance_uid):
             raise BadInput("UID_MALFORMED")
         self.refuse_if_full()
-        header = file_meta(sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-        path = self._unfinished / f"{next(self._numbers)}{UNFINISHED}"
+        path = f"{self._unfinished}/{next(self._numbers)}{UNFINISHED}"
         try:
-            return Arriving(self, path, sop_class_uid, sop_instance_uid, header)
+            return Arriving(self, path, sop_class_uid, sop_instance_uid, transfer_syntax_uid)
         except OSError as error:
             raise from_os_error(error) from None
 
@@ -167,7 +166,8 @@ class WaitingStudy:
     is_complete: bool
 
     def is_settled(self, now: float, settle_seconds: float) -> bool:
-        return self.is_complete or now - self.changed_at >= settle_seconds
+        """A clock that was set back may have left a time that is long to come: then nobody waits for that."""
+        return self.is_complete or abs(now - self.changed_at) >= settle_seconds
 
 
 def waiting_studies(incoming: Path) -> list[WaitingStudy]:

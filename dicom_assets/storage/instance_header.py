@@ -106,6 +106,11 @@ def read_identity(handle: int, size: int, *, to_the_end: bool = True) -> Identit
         return None
     meta = _Reader(lambda begin, count: head[begin : begin + count], start, implicit=False)
     syntax = _text(meta.top_level(_META_BEGINS, {_SYNTAX}).get(_SYNTAX, b""))
+    return identity_behind(handle, start, size, syntax, to_the_end=to_the_end)
+
+
+def identity_behind(handle: int, start: int, size: int, syntax: str, *, to_the_end: bool = True) -> Identity | None:
+    """As read_identity, of a file whose data set is known to begin at start and to be encoded in syntax."""
     try:
         found, is_cut = _data_set(handle, start, size, syntax, None if to_the_end else _SERIES)
     except zlib.error:
@@ -115,10 +120,10 @@ def read_identity(handle: int, size: int, *, to_the_end: bool = True) -> Identit
     return _by_pydicom(handle, syntax)
 
 
-def identity_of(path: Path) -> Identity | None:
+def identity_of(path: Path, *, to_the_end: bool = True) -> Identity | None:
     """As read_identity, of the file at path."""
     with path.open("rb", buffering=0) as file:
-        return read_identity(file.fileno(), os.fstat(file.fileno()).st_size)
+        return read_identity(file.fileno(), os.fstat(file.fileno()).st_size, to_the_end=to_the_end)
 
 
 def _data_set(handle: int, start: int, size: int, syntax: str, last: int | None) -> tuple[dict[int, bytes], bool]:

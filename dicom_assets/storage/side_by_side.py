@@ -7,7 +7,7 @@ from pathlib import Path
 _PIECE = 1 << 20
 
 
-def link_beside(source: Path, handle: int, folder: Path, name: str) -> tuple[str, bool]:
+def link_beside(source: Path | str, handle: int, folder: Path, name: str) -> tuple[str, bool]:
     """Give the file at source, which is open at handle and on disk, one more name in folder: this one or, where other
     bytes have it, one that also tells its content. That name, and whether it is new.
 
@@ -25,7 +25,7 @@ def link_beside(source: Path, handle: int, folder: Path, name: str) -> tuple[str
     return name, _linked(source, folder / name)
 
 
-def _linked(source: Path, path: Path) -> bool:
+def _linked(source: Path | str, path: Path) -> bool:
     """False where another file has the name, which then is on disk for certain."""
     try:
         os.link(source, path)

@@ -126,5 +126,7 @@ def _requested(zones: Zones, batch: str, keep_originals: bool) -> Request | None
 
 
 def _study_of(files: Iterable[Path]) -> str:
-    """StudyInstanceUID of the files of one folder, each of which could be read when it came; else empty."""
-    return next((seen.study_instance_uid for file in files if (seen := identity_of(file)) is not None), "")
+    """StudyInstanceUID of the files of one folder, each of which could be read when it came; else empty. It is read as
+    it was then: where a file has a second one further on, that is not what the folder is named by."""
+    seen = (identity_of(file, to_the_end=False) for file in files)
+    return next((one.study_instance_uid for one in seen if one is not None), "")

@@ -101,21 +101,27 @@ def take_arrivals(job: Job, batch: str) -> list[StudyRow]:
             for row in found:
                 study = resolved[row.study_key]
                 before = [other for other in others.get(row.study_key, ()) if other != batch]
-                rows.append(row if study.state != "found" else _Taking(job, batch, study, before).run(row))
+                rows.append(_Taking(job, batch, study, before).run(row) if study.state == "found" else _refused(row))
                 step()
         write_stage(job.zones, batch, "raw_dicom", rows)
     return rows
 
 
+def _refused(row: StudyRow) -> StudyRow:
+    """All of it has come, and nothing is made of it; its files lie where they are until the batch is closed."""
+    return replace(row, received=row.missing, missing=0, quarantined=row.missing)
+
+
 @dataclass(frozen=True)
 class _TakenBefore:
-    """What another batch has of the study. held: SOPInstanceUID -> raw file, which may be gone, and row. disputed: of
-    what it set aside for that, SOPInstanceUID -> SHA-256. finished: SOPInstanceUIDs of what it has released, or a
-    reviewer has."""
+    """What another batch has of the study. held: SOPInstanceUID -> raw file, which may be gone, and row. disputed:
+    SOPInstanceUIDs of what it set aside for that. finished: SOPInstanceUIDs of what it has released, or a reviewer
+    has. contents: SHA-256 of files that need not come again."""
 
     held: dict[str, tuple[Path, RawInstance]]
-    disputed: dict[str, set[str]]
+    disputed: set[str]
     finished: set[str]
+    contents: set[str]
 
 
 @dataclass
@@ -145,54 +151,53 @@ class _Taking:
     def _taken(self, row: StudyRow) -> StudyRow:
         """The manifest, and the row; files that are no part of it are left where they are."""
         is_declared = is_declared_complete(self.folder.folder)
-        contents = self._read_back()
         elsewhere = [self._taken_by(other) for other in self.others]
-        aside, duplicates = self.folder.aside, 0
-        disputed = aside.disputed()
+        contents, duplicates = self._read_back({digest for other in elsewhere for digest in other.contents})
+        aside = self.folder.aside
+        disputed = aside.disputed().union(*(other.disputed for other in elsewhere))
         for uid, files in contents.items():
-            new = [one for one in files if not any(one[1].sha256 in other.disputed.get(uid, ()) for other in elsewhere)]
-            duplicates += len(files) - len(new)
-            if not new:
-                continue
-            is_disputed = uid in disputed or any(uid in other.disputed for other in elsewhere)
             held = [other.held[uid] for other in elsewhere if uid in other.held]
-            if is_disputed or not all(have_same_content(*new[0], *one) for one in (*new[1:], *held)):
-                for path, seen in new:
+            if uid in disputed or not all(_are_same(files[0], one) for one in (*files[1:], *held)):
+                for path, seen in files:
                     aside.take(path, uid, CONFLICT, seen.sha256)
             elif any(uid in other.finished for other in elsewhere):
-                duplicates += len(new)
+                duplicates += len(files)
             else:
-                duplicates += len(new) - 1
-                self.folder.verified[uid] = new[0][1]
+                duplicates += len(files) - 1
+                self.folder.verified[uid] = files[0][1]
         aside.write()
         received = self.folder.write_manifest()
         return self._row(row, received, duplicates, is_declared)
 
-    def _read_back(self) -> dict[str, list[tuple[Path, RawInstance]]]:
-        """SOPInstanceUID -> files and what they are; what is none of the study is set aside."""
-        found = defaultdict(list)
+    def _read_back(self, known: set[str]) -> tuple[dict[str, list[tuple[Path, RawInstance]]], int]:
+        """SOPInstanceUID -> files and what they are, each content once; and how many more files there are, because
+        their content is known. What is none of the study is set aside. known: SHA-256."""
+        found, duplicates, seen_here = defaultdict(list), 0, set(known)
         paths = instances_in(self.folder.folder)
         with ThreadPoolExecutor(2) as readers:
             for path, seen in zip(paths, readers.map(self.folder.examine, paths), strict=True):
-                if seen.row is None:
+                if seen.sha256 in seen_here:
+                    duplicates += 1
+                elif seen.row is None:
                     self.folder.aside.take(path, path.stem, seen.reason or NOT_OF_STUDY, seen.sha256)
                 else:
                     found[seen.row.sop_instance_uid].append((path, seen.row))
-        return found
+                seen_here.add(seen.sha256)
+        return found, duplicates
 
     def _taken_by(self, other: str) -> "_TakenBefore":
         zones, key = self.job.zones, self.study.study_key
+        quarantine = zones.quarantine(other, key)
         held = held_by(zones, key, [other])
-        disputed = defaultdict(set)
-        for row in SetAsideFolder(zones.quarantine(other, key), self.job.key.file_name).rows:
-            if row.reason == CONFLICT and not row.settled:
-                disputed[row.sop_instance_uid].add(row.sha256)
+        aside = SetAsideFolder(quarantine, self.job.key.file_name).rows
+        conflicts = [row for row in aside if row.reason == CONFLICT and not row.settled]
+        disputed, contents = {row.sop_instance_uid for row in conflicts}, {row.sha256 for row in conflicts}
         finished = set()
         if is_arrival(other) and is_finished(zones, other):
-            files = {path.name for path in zones.quarantine(other, key).glob("*.dcm")}
-            files |= released_originals(zones, other, key)
+            files = {path.name for path in quarantine.glob("*.dcm")} | released_originals(zones, other, key)
             finished = {uid for uid, (_, row) in held.items() if row.file in files}
-        return _TakenBefore(held, disputed, finished)
+            contents |= {row.sha256 for row in aside} | {held[uid][1].sha256 for uid in finished}
+        return _TakenBefore(held, disputed, finished, contents)
 
     def _row(self, row: StudyRow, received: list[RawInstance], duplicates: int, is_declared: bool) -> StudyRow:
         aside = Counter(one.reason for one in self.folder.aside.rows)
@@ -215,6 +220,11 @@ class _Taking:
         """What is neither in the manifest nor in quarantine was taken before."""
         named = {row.file for row in self.folder.read_manifest()}
         delete(path for path in instances_in(self.folder.folder) if path.name not in named)
+
+
+def _are_same(one: tuple[Path, RawInstance], other: tuple[Path, RawInstance]) -> bool:
+    """Nobody can be asked which of two contents is the true one: what cannot be told apart is not the same."""
+    return have_same_content(*one, *other, trust_in_pixels=False)
 
 
 def set_aside_of(zones: Zones, batch: str, study_key: str) -> Counter[str]:

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from ..deid.pseudonyms import PseudonymKey
 from ..storage.manifests import ResolvedStudy
+from ..storage.mapping import MappedStudy
+
+PSEUDONYM_CONFLICT = "PATIENT_PSEUDONYM_CONFLICT"
 
 
 def refuse_pseudonym_conflicts(
@@ -21,7 +24,7 @@ def refuse_pseudonym_conflicts(
             pseudonyms[patient].add(pseudonym)
             patients[pseudonym].add(patient)
     return [
-        replace(study, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
+        replace(study, state="refused", reason=PSEUDONYM_CONFLICT)
         if study.state == "found"
         and (len(pseudonyms[study.patient_id]) > 1 or len(patients[_pseudonym_of(key, study)]) > 1)
         else study
@@ -42,3 +45,19 @@ def _pseudonym_of(key: PseudonymKey, study: ResolvedStudy) -> str:
     if study.pseudonym or not study.patient_id.isascii():
         return study.pseudonym
     return key.patient(study.patient_id.encode())
+
+
+def contradicting(studies: Iterable[MappedStudy], in_use: dict[str, str]) -> set[str]:
+    """Keys of the studies that would give a patient of other batches a second pseudonym, or a pseudonym of theirs a
+    second patient, as the files themselves name them: what was asked for at the beginning may have changed meanwhile,
+    and other files of a study may name others than the first. in_use: original patient ID -> pseudonym."""
+    # One ID may be encoded in several ways, and read in several: only ASCII is the same for all.
+    patients = {pseudonym: patient for patient, pseudonym in in_use.items() if patient and patient.isascii()}
+    found = set()
+    for study in studies:
+        pairs = {(one.original_patient_id, one.patient_pseudonym) for one in study.instances if not one.reason}
+        for patient, pseudonym in pairs:
+            is_other = patient.isascii() and patients.get(pseudonym, patient) != patient
+            if patient and (is_other or in_use.get(patient, pseudonym) != pseudonym):
+                found.add(study.study_key)
+    return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from ..storage.atomic import delete
+from ..storage.atomic import delete, exclusive_lock
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
 from ..storage.mapping import read_part
@@ -22,6 +22,7 @@ from .arrived import set_aside_of
 from .closing import close_unless_kept, unless_closed
 from .job import Job, coded_file_errors, working_on
 from .parallel import map_studies
+from .pseudonym_conflicts import PSEUDONYM_CONFLICT
 from .released_files import are_released, conflicts, copy_into_release, unfinished_folder
 from .report import BatchReport, CheckResult, batch_report, write_report
 from .report_content import Loss
@@ -33,8 +34,8 @@ from .withdraw import begin_release, finish_release, read_release, withdraw
 
 MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
 
-#: Reasons of a study that a worker could not finish: it has no manifest that speaks of its instances
-_FAILED_WHOLE = {"WORKER_CRASHED", "INTERNAL_ERROR", "ORIGINAL_UNREADABLE"}
+#: Reasons of a study of which nothing was de-identified: it has no manifest that speaks of its instances
+_FAILED_WHOLE = {"WORKER_CRASHED", "INTERNAL_ERROR", "ORIGINAL_UNREADABLE", PSEUDONYM_CONFLICT}
 
 
 @dataclass(frozen=True)
@@ -76,28 +77,39 @@ def validate_and_release(job: Job, batch: str) -> list[StudyRow]:
             close_unless_kept(job.zones, batch, {})
             return read_stage(job.zones, batch, "validation_report")
         verdicts, failed = _validate(job, batch, rows)
-        across = compare_studies(verdicts.values())
-        mapped = _mapped_files(job.zones, batch)
-        studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
-        final = [study.final_row() for study in studies]
-        report = _report(job, batch, studies, final, [*verdicts.values()], across, mapped)
-        write_report(job.zones, batch, report)
-        files = [one.released_path for study in studies for one in study.released]
-        withdraw(job.zones, batch, but_not=files)
-        begin_release(job.zones, batch, files)
-        with (
-            job.progress("releasing", len(studies)) as step,
-            unfinished_folder(job.zones.released, batch) as unfinished,
-        ):
-            for study in studies:
-                staging = job.zones.staging(batch, study.row.study_key)
-                copy_into_release(staging, job.zones.released, study.released, unfinished, job.workers)
-                step()
-        write_stage(job.zones, batch, "validation_report", final)
-        finish_release(job.zones, batch, inputs, files)
-        _drop_staged(job.zones, batch)
-        withheld = {original: reason for study in studies for original, reason in study.withheld_originals()}
-        close_unless_kept(job.zones, batch, withheld)
+        # One batch at a time: what another one releases between verdict and copy would be overwritten unseen.
+        with exclusive_lock(job.zones.lock("release"), wait=True):
+            return _release(job, batch, rows, inputs, verdicts, failed)
+
+
+def _release(
+    job: Job,
+    batch: str,
+    rows: Sequence[StudyRow],
+    inputs: str,
+    verdicts: dict[str, StudyVerdict],
+    failed: dict[str, str],
+) -> list[StudyRow]:
+    """inputs: of _inputs_digest(). verdicts, failed: of _validate()."""
+    across = compare_studies(verdicts.values())
+    mapped = _mapped_files(job.zones, batch)
+    studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
+    final = [study.final_row() for study in studies]
+    report = _report(job, batch, studies, final, [*verdicts.values()], across, mapped)
+    write_report(job.zones, batch, report)
+    files = [one.released_path for study in studies for one in study.released]
+    withdraw(job.zones, batch, but_not=files)
+    begin_release(job.zones, batch, files)
+    with job.progress("releasing", len(studies)) as step, unfinished_folder(job.zones.released, batch) as unfinished:
+        for study in studies:
+            staging = job.zones.staging(batch, study.row.study_key)
+            copy_into_release(staging, job.zones.released, study.released, unfinished, job.workers)
+            step()
+    write_stage(job.zones, batch, "validation_report", final)
+    finish_release(job.zones, batch, inputs, files)
+    _drop_staged(job.zones, batch)
+    withheld = {original: reason for study in studies for original, reason in study.withheld_originals()}
+    close_unless_kept(job.zones, batch, withheld)
     return final
 
 
@@ -163,6 +175,8 @@ def _decide(
 def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dict[str, str]) -> str:
     if sums_that_fail(row, "mapping_table"):
         return "LEDGER_DOES_NOT_ADD_UP"
+    if row.reason == PSEUDONYM_CONFLICT:
+        return row.reason
     if row.state in ("incomplete", "failed"):
         return "STUDY_INCOMPLETE"
     if verdict is None:

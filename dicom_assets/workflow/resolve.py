@@ -14,7 +14,7 @@ from ..storage.tables import read_rows, write_rows
 from .arrived import resolve_arrivals
 from .closing import unless_closed
 from .job import Job, working_on
-from .pseudonym_conflicts import refuse_pseudonym_conflicts
+from .pseudonym_conflicts import PSEUDONYM_CONFLICT, refuse_pseudonym_conflicts
 
 
 @unless_closed("pacs_studies")
@@ -136,7 +136,7 @@ def _merged(earlier: ResolvedStudy | None, study: ResolvedStudy) -> ResolvedStud
     if earlier.state != "found" == study.state and earlier.state != "refused":
         earlier, study = study, earlier
     if earlier.pseudonym and study.pseudonym and earlier.pseudonym != study.pseudonym:
-        return replace(earlier, state="refused", reason="PATIENT_PSEUDONYM_CONFLICT")
+        return replace(earlier, state="refused", reason=PSEUDONYM_CONFLICT)
     return replace(earlier, pseudonym=earlier.pseudonym or study.pseudonym)
 
 

@@ -159,6 +159,19 @@ def test_it_ends_in_order(tmp_path: Path, number: int) -> None:
         assert receiver.unfinished() == []
 
 
+def test_a_killed_one_leaves_no_process_and_no_lock(tmp_path: Path) -> None:
+    with running_receiver(tmp_path) as receiver, RawPeer(receiver.port) as peer:
+        crew = receiver.crew()
+        assert peer.associated().status(storing("1.2.3"), data_set("1.2.3")) == 0x0000
+        receiver.process.kill()
+        assert receiver.process.wait() == -signal.SIGKILL
+        assert peer.until_the_end() in ([ABORT], [])
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in crew), _SECONDS)
+    with running_receiver(tmp_path) as again:
+        assert len(again.arrived()) == 1
+        assert again.end() == 0
+
+
 def test_a_port_in_use_is_said_and_fails(tmp_path: Path) -> None:
     with socket.create_server(("0.0.0.0", 0)) as taken:
         done = Site(tmp_path).run("receive", "--port", taken.getsockname()[1])

@@ -76,7 +76,7 @@ def test_what_is_pushed_comes_byte_for_byte_and_is_counted() -> None:
     with serving(keeping(kept.append)) as (port, service), RawPeer(port) as peer:
         assert peer.associated().status(storing(UID), content) == 0x0000
         assert peer.echo() == 0x0000
-        assert service.stored == 1
+        assert service.tally.stored == 1
     assert [(each.sop_class_uid, each.sop_instance_uid, each.transfer_syntax_uid) for each in kept] == [
         (CT, UID, LITTLE_ENDIAN)
     ]
@@ -125,7 +125,7 @@ def test_what_is_not_kept_is_answered_with_the_status_that_says_why(
         assert (answer.status, answer.text("ErrorComment")) == (status, error.code)
         store.step = ""
         assert peer.status(storing(UID), data_set(UID)) == 0x0000  # on the same association
-        assert (service.stored, service.refused) == (1, {error.code: 1})
+        assert (service.tally.stored, service.tally.refused) == (1, {error.code: 1})
 
 
 def test_an_instance_of_another_class_than_that_of_its_context_is_refused() -> None:
@@ -148,7 +148,7 @@ def test_an_instance_that_breaks_off_leaves_nothing(written: int) -> None:
             command = fragment(CT_CONTEXT, 3, encode(storing(UID)))
             peer.socket.sendall(pdu(P_DATA, command + fragment(CT_CONTEXT, 0, bytes(written))))
         assert gone.wait(60)
-        assert (service.stored, store.ended) == (0, "")
+        assert (service.tally.stored, store.ended) == (0, "")
 
 
 def test_other_services_are_answered_with_unrecognized_operation() -> None:
@@ -250,7 +250,7 @@ def test_who_breaks_the_protocol_is_cut_off_and_others_are_not(said: bytes) -> N
         peer.associated().socket.sendall(said)
         assert peer.until_the_end() in ([ABORT], [])  # what was not read may cost it the A-ABORT
         assert honest.status(storing(UID), data_set(UID)) == 0x0000
-        assert service.stored == 1
+        assert service.tally.stored == 1
 
 
 def test_at_the_end_an_instance_on_its_way_still_comes_in() -> None:

@@ -142,7 +142,7 @@ def test_a_slow_transfer_keeps_its_study_unsettled(incoming: Incoming, monkeypat
             arriving.write(data[at : at + 50])
         arriving.write(bytes(100_000))
         touched = folder.stat().st_mtime
-        content = arriving._path.read_bytes()
+        content = Path(arriving._path).read_bytes()
         assert content.endswith(data + bytes(100_000))
         arriving.discard()
         assert touched > 1 or uid == "1.2.3"
@@ -234,7 +234,7 @@ def test_an_instance_that_is_kept_is_told(incoming: Incoming) -> None:
 def test_an_unfinished_file_that_somebody_deletes_is_an_error_and_no_endless_loop(incoming: Incoming) -> None:
     arriving = incoming.begin(CT, "1.2.1", LITTLE_ENDIAN)
     arriving.write(data_set("1.2.1"))
-    arriving._path.unlink()
+    Path(arriving._path).unlink()
     with pytest.raises(RetryLater, match="FILE_OPERATION_FAILED"):
         arriving.keep()
 

@@ -28,9 +28,13 @@ class Receiver:
         return self.log.read_text()
 
     def memory(self, name: str = "VmRSS") -> int:
-        """Bytes, as /proc has them: VmRSS or, the most there ever was, VmHWM."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name))
+        """Bytes of all its processes, as /proc has them: VmRSS or, the most there ever was, VmHWM."""
+        return sum(_memory(pid, name) for pid in (self.process.pid, *self.crew()))
+
+    def crew(self) -> list[int]:
+        """The processes that it has started."""
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def arrived(self) -> list[Path]:
         """Instances under their final names."""
@@ -44,6 +48,11 @@ class Receiver:
         """Its exit code."""
         self.process.send_signal(number)
         return self.process.wait(_END)
+
+
+def _memory(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(name))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from dicom_assets.pacs.wire import ABORT, ASSOCIATE_AC, ASSOCIATE_RQ, P_DATA
 from tests.support.raw_peer import CT, CT_CONTEXT, STUDY, RawPeer, asking, data_set, fragment, pdu, storing
 from tests.support.receiver import Receiver, running_receiver
 
-SECONDS = float(os.environ.get("HOSTILE_SECONDS", "5"))
+SECONDS = float(os.environ.get("HOSTILE_SECONDS", "3"))
 SOCKETS = int(os.environ.get("HOSTILE_SOCKETS", "60"))
 #: Seconds between two bytes of one that drips, and until one that was cut off comes again
 _DRIP, _AGAIN = 0.2, 1.0
@@ -240,7 +240,6 @@ _NAMES = [
     "1.2/../3",
     "1.2\\3",
     "1.2\n3",
-   
     "1" * 65,
     "%2e%2e",
 ]

@@ -1,6 +1,7 @@
 """What was pushed to us: when it becomes a batch, what becomes of each instance, and where no original is left."""
 
 import os
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,15 +12,22 @@ import pytest
 
 from dicom_assets.batches.request import load_request
 from dicom_assets.demo.corpus import Corpus
+from dicom_assets.storage.atomic import exclusive_lock
 from dicom_assets.storage.incoming import waiting_studies
 from dicom_assets.storage.ledger import sums_that_fail
 from dicom_assets.storage.manifests import StagedInstance, manifest_of
+from dicom_assets.storage.mapping import MappedStudy, write_part
 from dicom_assets.storage.set_aside import RECORD, SetAside
 from dicom_assets.storage.tables import read_rows
-from dicom_assets.workflow import arrivals
+from dicom_assets.workflow import arrivals, release
 from dicom_assets.workflow.arrivals import plan_arrivals
 from dicom_assets.workflow.closing import is_closed, is_finished
+from dicom_assets.workflow.deidentify import deidentify_studies
 from dicom_assets.workflow.job import Job
+from dicom_assets.workflow.map import map_batch
+from dicom_assets.workflow.release import validate_and_release
+from dicom_assets.workflow.resolve import resolve_studies
+from dicom_assets.workflow.retrieve import retrieve_studies
 from tests.support.pushing import cut_short, job_at, last_byte_changed, push, run_stages
 from tests.support.site import Site, snapshot
 
@@ -52,6 +60,26 @@ def originals(job: Job) -> Counter[str]:
 
 def released(job: Job) -> list[Path]:
     return sorted(job.zones.released.rglob("*.dcm"))
+
+
+def give(job: Job, patient: str, pseudonym: str) -> None:
+    """As a cohort batch has mapped this patient."""
+    one = StagedInstance(
+        raw_file="a.dcm", raw_sha256="0" * 64, reason="", file="b.dcm", released_path=f"{pseudonym}/s/e/b.dcm",
+        sha256="1" * 64, modality="CT", sop_instance_uid="1.2", original_patient_id=patient,
+        patient_pseudonym=pseudonym, tags=(), uids=(), uid_tags=(), profile_digest="", key_id=job.key.key_id,
+    )  # fmt: skip
+    write_part(job.zones, "cohort-20260131-001", [MappedStudy("s", (one,))])
+
+
+def patients(job: Job) -> set[tuple[str, str]]:
+    """Original and new ID of all that is mapped."""
+    mapping = pd.read_parquet(job.zones.mapping_folder)
+    return {*zip(mapping["Original Patient ID"], mapping["Anonymized ID"], strict=True)}
+
+
+def patient_of(path: Path) -> str:
+    return pydicom.dcmread(path, stop_before_pixels=True).PatientID
 
 
 def test_only_a_study_that_has_settled_becomes_a_batch(job: Job, studies: list[list[Path]]) -> None:
@@ -283,3 +311,139 @@ def test_an_operator_plans_what_waits_and_runs_it(site: Site, job: Job, studies:
     done = site.run("run", batch)
     assert done.returncode == 0, done.stderr
     assert len(released(job)) == len(studies[0]) == originals(job)["raw"]
+
+
+def test_a_time_that_is_long_to_come_does_not_keep_a_study_waiting(job: Job, studies: list[list[Path]]) -> None:
+    push(job, studies[0])
+    (study,) = waiting_studies(job.zones.incoming)
+    to_come = time.time() + 86400
+    os.utime(study.folder, (to_come, to_come))
+    assert len(planned(job, settle_seconds=300)) == 1
+
+
+def test_what_is_released_and_comes_again_after_other_content_is_dropped(job: Job, studies: list[list[Path]]) -> None:
+    for change in (lambda data: data, last_byte_changed, lambda data: data):
+        push(job, studies[0][:1], change)
+        (batch,) = planned(job)
+        run_stages(job, batch)
+    assert (len(released(job)), originals(job)) == (1, Counter(quarantine=1))
+
+
+def test_a_damaged_file_that_comes_again_lies_in_quarantine_once(job: Job, studies: list[list[Path]]) -> None:
+    for _ in range(2):
+        push(job, studies[0][:1], cut_short)
+        (batch,) = planned(job)
+        (row,) = run_stages(job, batch)
+        assert not sums_that_fail(row, "validation_report")
+    assert originals(job) == Counter(quarantine=1)
+
+
+@pytest.mark.parametrize(("pixels", "state"), [(b"", "done"), (b"\1", "quarantined")])
+def test_other_pixels_in_another_transfer_syntax_are_a_conflict(
+    job: Job, studies: list[list[Path]], tmp_path: Path, pixels: bytes, state: str
+) -> None:
+    paths = []
+    for syntax, change in (("1.2.840.10008.1.2.1", b""), ("1.2.840.10008.1.2", pixels)):
+        data = pydicom.dcmread(studies[0][0])
+        data.remove_private_tags()  # implicit VR does not tell their VRs
+        data.PixelData = change + data.PixelData[len(change) :]
+        data.file_meta.TransferSyntaxUID = syntax
+        paths.append(tmp_path / f"{syntax}.dcm")
+        data.save_as(paths[-1], enforce_file_format=True)
+    push(job, paths)
+    (batch,) = planned(job)
+    (row,) = run_stages(job, batch)
+    assert (row.state, row.quarantined, len(released(job))) == (state, 2 * bool(pixels), 1 - bool(pixels))
+
+
+def test_a_file_with_a_second_study_does_not_take_the_others_with_it(job: Job, studies: list[list[Path]]) -> None:
+    def strange(data: bytes) -> bytes:
+        rows = data.index(b"\x28\0\x10\0US")
+        return data[:rows] + b"\x20\0\x0d\0UI\x04\0" + b"1.2\0" + data[rows:]
+
+    for path in studies[0]:  # whichever is the first by name
+        push(job, [path], strange)
+        push(job, [path])
+    (batch,) = planned(job)
+    (row,) = run_stages(job, batch)
+    assert row.received == row.quarantined + row.released == 2 * len(studies[0])
+    assert (row.released, originals(job)) == (len(studies[0]), Counter(quarantine=len(studies[0])))
+
+
+def test_the_pseudonym_of_another_patient_whom_a_disputed_file_names_is_not_given(
+    job: Job, studies: list[list[Path]]
+) -> None:
+    files = sorted(studies[0], key=lambda path: job.key.file_name(pydicom.dcmread(path).SOPInstanceUID))
+    patient = patient_of(files[0])
+    other = patient[:-1] + "x"
+    give(job, other, "SITE-001")
+    push(job, files)
+    push(job, files[:1], lambda data: data.replace(patient.encode(), other.encode()))
+    (batch,) = planned(job)
+    (row,) = run_stages(job, batch)
+
+    assert (row.reason, row.released) == ("PATIENT_PSEUDONYM_CONFLICT", 0)
+    assert patients(job) == {(other, "SITE-001")}
+    assert originals(job) == Counter(quarantine=len(files) + 1)
+    assert not sums_that_fail(row, "validation_report")
+
+
+def test_a_pseudonym_that_a_cohort_gives_meanwhile_keeps_the_study_from_its_release(
+    job: Job, studies: list[list[Path]]
+) -> None:
+    push(job, studies[0])
+    (batch,) = planned(job)
+    for stage in (resolve_studies, retrieve_studies, deidentify_studies):
+        stage(job, batch)
+    give(job, patient_of(studies[0][0]), "SITE-001")
+    map_batch(job, batch)
+    (row,) = validate_and_release(job, batch)
+
+    assert (row.reason, row.withheld) == ("PATIENT_PSEUDONYM_CONFLICT", len(studies[0]))
+    assert patients(job) == {(patient_of(studies[0][0]), "SITE-001")}
+    assert originals(job) == Counter(quarantine=len(studies[0]))
+
+
+def test_a_refused_study_is_counted_as_what_came_and_lies_in_quarantine(job: Job, studies: list[list[Path]]) -> None:
+    give(job, "another", job.key.patient(patient_of(studies[0][0]).encode()))
+    push(job, studies[0])
+    (batch,) = planned(job)
+    (row,) = run_stages(job, batch)
+
+    count = len(studies[0])
+    assert row.reason == "PATIENT_PSEUDONYM_CONFLICT" and not sums_that_fail(row, "validation_report")
+    assert (row.expected, row.received, row.missing, row.quarantined) == (count, count, 0, count)
+    assert originals(job) == Counter(quarantine=count)
+    page = job.zones.report(batch, "html").read_text("utf-8")
+    assert "PATIENT_PSEUDONYM_CONFLICT" in page
+
+
+def test_what_another_batch_releases_after_the_proof_is_not_overwritten(
+    job: Job, studies: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(job, studies[0][:1])
+    (batch,) = planned(job)
+    for stage in (resolve_studies, retrieve_studies, deidentify_studies, map_batch):
+        stage(job, batch)
+    (staged,) = (job.zones.restricted / "staging" / batch).glob("*/*.dcm")
+    (row,) = read_rows(manifest_of(staged.parent), StagedInstance)
+    target, content = job.zones.released / row.released_path, last_byte_changed(staged.read_bytes())
+    proved, validate, rows = threading.Event(), release._validate, []
+
+    def validated(*arguments: object) -> tuple:
+        verdicts = validate(*arguments)
+        proved.set()
+        return verdicts
+
+    monkeypatch.setattr(release, "_validate", validated)
+    with exclusive_lock(job.zones.lock("release")):  # as the other batch holds it
+        running = threading.Thread(target=lambda: rows.extend(validate_and_release(job, batch)))
+        running.start()
+        assert proved.wait(120)
+        target.parent.mkdir(parents=True)
+        target.write_bytes(content)
+    running.join(120)
+
+    assert [(row.withheld, row.reason) for row in rows] == [(1, "RELEASED_COPY_DIFFERS")]
+    assert target.read_bytes() == content
+    assert originals(job) == Counter(quarantine=1)
