@@ -21,6 +21,8 @@ from .job import Job, working_on
 from .withdraw import read_release
 
 _CLOSING, _CLOSED = b"closing", b"closed"
+#: Reasons of a failed study after which the batch is run once more before its originals go into quarantine
+_MAY_PASS = frozenset({"WORKER_CRASHED", "INTERNAL_ERROR"})
 Stage = Callable[[Job, str], list[StudyRow]]
 
 
@@ -61,8 +63,17 @@ def _keeps_originals(zones: Zones, batch: str) -> bool:
 def close_unless_kept(zones: Zones, batch: str, withheld: Mapping[str, str]) -> None:
     """Where the request says that originals are not kept. withheld: `<study key>/<raw file>` -> reason code, of what
     was de-identified and not released. The batch's ledger and release are final and durable."""
-    if not _keeps_originals(zones, batch):
+    if not _keeps_originals(zones, batch) and not _deserves_another_run(zones, batch):
         close_batch(zones, batch, withheld)
+
+
+def _deserves_another_run(zones: Zones, batch: str) -> bool:
+    """True once, where a study failed by what may be over in the next run. The batch is not finished then."""
+    tried = zones.closed(batch).with_name("tried")
+    if tried.exists() or not any(row.reason in _MAY_PASS for row in read_stage(zones, batch, "validation_report")):
+        return False
+    write_file(tried, b"")
+    return True
 
 
 def close_batch(zones: Zones, batch: str, withheld: Mapping[str, str]) -> None:

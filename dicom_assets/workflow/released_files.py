@@ -10,7 +10,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 
 from ..errors import Refused
-from ..storage.atomic import has_digest, make_folder, publish, write_unfinished
+from ..storage.atomic import fsync_folder, has_digest, make_folder, publish, write_unfinished
 from ..storage.manifests import StagedInstance
 from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER
 
@@ -50,6 +50,11 @@ def copy_into_release(
     for folder in {target.parent for target in names.values()}:
         make_folder(folder, RELEASED_FOLDER)
     publish(names)
+    # A process that was killed behind its renames may not have come to this for those that were there.
+    for folder in {(released / one.released_path).parent for one in instances} - {
+        path.parent for path in names.values()
+    }:
+        fsync_folder(folder)
 
 
 def are_released(released: Path, instances: Sequence[StagedInstance], workers: int) -> bool:

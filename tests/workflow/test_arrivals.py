@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -19,12 +20,13 @@ from dicom_assets.storage.manifests import StagedInstance, manifest_of
 from dicom_assets.storage.mapping import MappedStudy, write_part
 from dicom_assets.storage.set_aside import RECORD, SetAside
 from dicom_assets.storage.tables import read_rows
-from dicom_assets.workflow import arrivals, release
+from dicom_assets.workflow import arrivals, deidentify, release
 from dicom_assets.workflow.arrivals import plan_arrivals
 from dicom_assets.workflow.closing import is_closed, is_finished
 from dicom_assets.workflow.deidentify import deidentify_studies
 from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.map import map_batch
+from dicom_assets.workflow.parallel import Call
 from dicom_assets.workflow.release import validate_and_release
 from dicom_assets.workflow.resolve import resolve_studies
 from dicom_assets.workflow.retrieve import retrieve_studies
@@ -213,6 +215,32 @@ def test_a_late_instance_of_another_patient_is_quarantined(job: Job, studies: li
 
     assert (row.state, row.reason, row.quarantined) == ("quarantined", "TWO_PATIENTS_IN_STUDY", 1)
     assert len(released(job)) == len(files)
+
+
+def test_a_worker_that_dies_is_tried_again_before_its_study_goes_into_quarantine(
+    job: Job, studies: list[list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(job, studies[0])
+    (batch,) = planned(job)
+    with monkeypatch.context() as patch:
+        patch.setattr(deidentify, "deidentify_study", _die)
+        (row,) = run_stages(job, batch)
+        assert (row.state, row.reason) == ("failed", "WORKER_CRASHED")
+        assert not is_finished(job.zones, batch) and originals(job) == Counter(raw=len(studies[0]))
+        run_stages(job, batch)
+    assert is_finished(job.zones, batch) and originals(job) == Counter(quarantine=len(studies[0]))
+
+    push(job, studies[1])
+    (batch,) = planned(job)
+    with monkeypatch.context() as patch:
+        patch.setattr(deidentify, "deidentify_study", _die)
+        run_stages(job, batch)
+    (row,) = run_stages(job, batch)
+    assert (row.state, row.released) == ("done", len(studies[1]))
+
+
+def _die(task: object) -> Iterator[list[Call]]:
+    yield [Call(os._exit, 1)]
 
 
 def test_a_file_that_ends_too_early_is_quarantined(job: Job, studies: list[list[Path]]) -> None:
