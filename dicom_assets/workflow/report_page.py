@@ -10,6 +10,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from pydicom.datadict import keyword_for_tag
 
+from ..batches.key import is_arrival
 from ..errors import REASONS
 from .report_content import BatchReport
 
@@ -98,6 +99,7 @@ def render_html(report: BatchReport) -> bytes:
         report=report,
         totals=totals,
         verdict=_verdict(report, totals),
+        is_arrival=is_arrival(report.batch),
         steps=_steps(totals),
         losses=_losses(report),
         modalities=_modalities(report),
@@ -140,11 +142,18 @@ def _verdict(report: BatchReport, totals: Totals) -> Verdict:
         return Verdict(
             "bad", "✕", "Does not add up", "The counts of this batch contradict each other; trust none of it."
         )
+    if is_arrival(report.batch) and not (totals.received or totals.missing):
+        return Verdict("good", "✓", "Nothing new", "All that arrived had arrived before, and was dealt with then.")
     if not totals.released:
         return Verdict("bad", "✕", "Nothing released", "No instance of this batch passed; the reasons are below.")
     clean = "Every released instance passed every check against its original."
     if totals.found == totals.requested and not totals.lost and not totals.unknown and not failed:
-        return Verdict("good", "✓", "Complete and clean", f"All that was asked for is released. {clean}")
+        if not is_arrival(report.batch):
+            return Verdict("good", "✓", "Complete and clean", f"All that was asked for is released. {clean}")
+        if all(row.proved_by for row in report.rows if row.received):
+            return Verdict("good", "✓", "Complete and clean", f"All that its senders counted is released. {clean}")
+        unknown = "Whether more belongs to these studies, no sender has said."
+        return Verdict("good", "✓", "Clean", f"All that arrived is released. {clean} {unknown}")
     left = [
         _number(totals.requested - totals.found, "study was not found", "studies were not found"),
         _number(totals.unknown, "study's size is unknown", "studies' sizes are unknown"),

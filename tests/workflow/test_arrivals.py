@@ -217,6 +217,19 @@ def test_a_late_instance_of_another_patient_is_quarantined(job: Job, studies: li
     assert len(released(job)) == len(files)
 
 
+def test_a_report_claims_no_more_than_its_senders_said(job: Job, studies: list[list[Path]]) -> None:
+    push(job, studies[0])
+    (batch,) = planned(job)
+    run_stages(job, batch)
+    page = job.zones.report(batch, "html").read_text("utf-8")
+    assert "no sender has said" in page and "Complete and clean" not in page and "From arrival to release" in page
+
+    push(job, studies[0])
+    (batch,) = planned(job)
+    run_stages(job, batch)
+    assert "Nothing new" in job.zones.report(batch, "html").read_text("utf-8")
+
+
 def test_a_worker_that_dies_is_tried_again_before_its_study_goes_into_quarantine(
     job: Job, studies: list[list[Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +341,7 @@ def test_a_study_whose_sender_has_counted_need_not_settle(job: Job, studies: lis
     (batch,) = planned(job, settle_seconds=300)
     (row,) = run_stages(job, batch)
     assert (row.state, row.proved_by) == ("done", "SENDER")
+    assert "Complete and clean" in job.zones.report(batch, "html").read_text("utf-8")
 
 
 def test_an_operator_plans_what_waits_and_runs_it(site: Site, job: Job, studies: list[list[Path]]) -> None:
