@@ -78,8 +78,8 @@ CHECKS = [
     _of_rows(
         "raw_dicom",
         "every_instance_received",
-        "Every instance that the archive lists, or that was pushed to us, was read back from our disk; where an archive "
-        "does not tell their number, never green.",
+        "Every instance that the archive lists, or that was pushed to us, was read back from our disk; where an "
+        "archive does not tell their number, never green.",
         lambda row: row.found and (row.expected is None or row.missing or row.state != "done"),
     ),
     *(
