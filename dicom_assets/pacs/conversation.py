@@ -11,7 +11,7 @@ from ..errors import BadInput, DicomAssetsError
 from .association import Association, Context
 from .commands import C_CANCEL_RQ, C_ECHO_RQ, C_STORE_RQ, Command, response
 from .commitment_scp import Commitment
-from .intake import Arrival, Store
+from .intake import Arrival, Store, fill
 
 _SUCCESS = 0x0000
 _PROCESSING_FAILURE = 0x0110
@@ -78,12 +78,7 @@ class Conversation:
 
     def _take(self, association: Association, context: Context, command: Command) -> None:
         reception = _Reception(self._store, context, command)
-        try:
-            if command.has_data:
-                association.stream(reception.write)
-        except BaseException:
-            reception.abandon()
-            raise
+        fill(reception, association, command)
         failure = reception.finish()
         if failure is None:
             self.tally.add(1, Counter())

@@ -12,6 +12,8 @@ from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from ..errors import DicomAssetsError
+from .association import Association
+from .commands import Command
 
 # PS3.4 table B.2-1.
 STORED = 0x0000
@@ -37,6 +39,25 @@ class Arrival(Protocol):
 
     def discard(self) -> None:
         """Nothing of it stays."""
+
+
+class Sink(Protocol):
+    """What takes a data set as it comes."""
+
+    def write(self, piece: memoryview) -> None: ...
+
+    def abandon(self) -> None:
+        """It did not come to its end."""
+
+
+def fill(sink: Sink, association: Association, command: Command) -> None:
+    """The data set of a message whose command has been read; where it breaks off nothing of it stays."""
+    try:
+        if command.has_data:
+            association.stream(sink.write)
+    except BaseException:
+        sink.abandon()
+        raise
 
 
 #: Takes up one instance: SOPClassUID, SOPInstanceUID as the peer gave them, unpadded, and transfer syntax. Called, as

@@ -10,7 +10,7 @@ from .association import Association, Context
 from .commands import C_ECHO_RQ, C_STORE_RQ, Command, response
 from .contexts import STORAGE_CLASSES, VERIFICATION
 from .doorkeeper import Rules
-from .intake import Intake
+from .intake import Intake, fill
 from .listener import Listener, Place
 from .patience import Patience
 
@@ -23,12 +23,7 @@ def take_instance(association: Association, context: Context, command: Command, 
     """The rest of a C-STORE request whose command has been read, and the answer to it."""
     sop_class_uid, sop_instance_uid = command.text("AffectedSOPClassUID"), command.text("AffectedSOPInstanceUID")
     reception = intake.begin(sop_class_uid, sop_instance_uid, context.transfer_syntax)
-    try:
-        if command.has_data:
-            association.stream(reception.write)
-    except BaseException:
-        reception.abandon()
-        raise
+    fill(reception, association, command)
     status = reception.finish()
     association.send_command(context, response(command, status))
     association.patience.progressed()

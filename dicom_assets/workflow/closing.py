@@ -2,7 +2,6 @@
 quarantine with its reason. From then on the batch is closed: its ledger stands, and no stage does anything again.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, wraps
@@ -10,13 +9,14 @@ from pathlib import Path
 
 from ..batches.key import is_arrival
 from ..batches.request import load_request
-from ..storage.atomic import delete, fsync_folder, has_digest, make_folder, write_file
+from ..storage.atomic import delete, has_digest, write_file
 from ..storage.incoming import instances_in
 from ..storage.instance_header import identity_of
 from ..storage.ledger import StudyRow, read_stage
 from ..storage.manifests import StagedInstance, manifest_of
-from ..storage.tables import read_rows, write_rows
-from ..storage.zones import RESTRICTED_FOLDER, Zones
+from ..storage.quarantine import keep_back, not_staged
+from ..storage.tables import read_rows
+from ..storage.zones import Zones
 from .job import Job, working_on
 from .withdraw import read_release
 
@@ -102,29 +102,19 @@ def _keep_in_quarantine(zones: Zones, batch: str, study_key: str, reason: str, w
             and has_digest(zones.released / row.released_path, row.sha256)
         ):
             continue
-        row = row or _not_staged(file)
+        row = row or _of_file(file)
         rows.append(replace(row, reason=row.reason or withheld.get(f"{study_key}/{file.name}", reason) or _UNKNOWN))
-    if not rows:
-        return
-    make_folder(quarantine, RESTRICTED_FOLDER)
-    write_rows(manifest_of(quarantine), rows, StagedInstance)
-    for row in rows:
-        if not (quarantine / row.raw_file).exists():
-            os.link(raw / row.raw_file, quarantine / row.raw_file)
-    fsync_folder(quarantine)
+    if rows:
+        keep_back(raw, quarantine, rows)
 
 
 #: Of a file that nothing says anything about
 _UNKNOWN = "ORIGINAL_NOT_RELEASED"
 
 
-def _not_staged(file: Path) -> StagedInstance:
+def _of_file(file: Path) -> StagedInstance:
     identity = identity_of(file)
-    return StagedInstance(
-        raw_file=file.name, raw_sha256="", reason="", file="", released_path="", sha256="", modality="",
-        sop_instance_uid="" if identity is None else identity.sop_instance_uid, original_patient_id="",
-        patient_pseudonym="", tags=(), uids=(), uid_tags=(), profile_digest="", key_id="",
-    )  # fmt: skip
+    return not_staged(file.name, "" if identity is None else identity.sop_instance_uid)
 
 
 def _finish_closing(zones: Zones, batch: str) -> None:

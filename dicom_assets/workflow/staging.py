@@ -1,6 +1,5 @@
 """What the workers of anonymized_dicom do: instances into the staging folder, or kept back with a reason."""
 
-import os
 import pickle
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,9 +12,10 @@ from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError
 from ..pixels.triage import triage
-from ..storage.atomic import fsync_folder, make_folder, publish, remove_unfinished, write_unfinished
+from ..storage.atomic import make_folder, publish, remove_unfinished, write_unfinished
 from ..storage.instance_files import FileSource, write_parts
 from ..storage.manifests import RawInstance, StagedInstance, manifest_of
+from ..storage.quarantine import keep_back, not_staged
 from ..storage.tables import write_rows
 from ..storage.zones import RESTRICTED_FOLDER
 
@@ -102,11 +102,7 @@ def _engine(rules: bytes) -> tuple[Profile, Deidentifier]:
 
 
 def _one(task: DeidTask, profile: Profile, engine: Deidentifier, instance: RawInstance) -> Staged:
-    row = StagedInstance(
-        raw_file=instance.file, raw_sha256=instance.sha256, reason="", file="", released_path="", sha256="",
-        modality="", sop_instance_uid=instance.sop_instance_uid, original_patient_id="", patient_pseudonym="",
-        tags=(), uids=(), uid_tags=(), profile_digest=task.rules.profile_digest, key_id=task.key_id,
-    )  # fmt: skip
+    row = not_staged(instance.file, instance.sop_instance_uid, instance.sha256, task.rules.profile_digest, task.key_id)
     with (task.raw / instance.file).open("rb", buffering=0) as file:
         source = FileSource(file.fileno())
         try:
@@ -162,14 +158,8 @@ def _fill_quarantine(task: DeidTask, rows: Iterable[StagedInstance]) -> None:
     rows = list(rows)
     if not rows and not task.quarantine.is_dir():
         return
-    make_folder(task.quarantine, RESTRICTED_FOLDER)
     kept_back = {row.raw_file for row in rows}
     for earlier in task.quarantine.glob("*.dcm"):
         if earlier.name not in kept_back and (task.raw / earlier.name).exists():
             earlier.unlink()  # another link to the original, which is de-identified now
-    for row in rows:
-        target = task.quarantine / row.raw_file
-        if not target.exists():
-            os.link(task.raw / row.raw_file, target)
-    fsync_folder(task.quarantine)
-    write_rows(manifest_of(task.quarantine), rows, StagedInstance)
+    keep_back(task.raw, task.quarantine, rows)
