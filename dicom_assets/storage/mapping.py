@@ -1,19 +1,17 @@
 """The mapping between originals and what was made of them: one Parquet part a batch, for mapping keepers only."""
 
 import csv
-import getpass
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .atomic import fsync_folder, make_folder, write_file, write_if_changed
+from .atomic import write_file, write_if_changed
+from .audit import Event, record
 from .columns import COLUMNS
 from .manifests import StagedInstance
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER, Zones
@@ -88,7 +86,7 @@ def pseudonyms_in_use(zones: Zones, but_not: str) -> dict[str, str]:
 def export_csv(zones: Zones, batches: Iterable[str], out: Path) -> int:
     """The six columns of these batches; rows written. The line in the audit log comes before the file."""
     batches = list(batches)
-    audit(zones, "mapping export", ",".join(batches))
+    record(zones, Event.MAPPING_EXPORT, ",".join(batches))
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -99,22 +97,3 @@ def export_csv(zones: Zones, batches: Iterable[str], out: Path) -> int:
         rows += len(part["batch"])
     write_file(out, table.getvalue().encode("utf-8", "surrogateescape"), RESTRICTED_FILE)
     return rows
-
-
-def audit(zones: Zones, event: str, subject: str) -> None:
-    """Append who, when and what (batch keys and pseudonyms only) to the audit log, durably."""
-    line = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "who": _user(), "event": event, "subject": subject}
-    make_folder(zones.audit_log.parent, RESTRICTED_FOLDER)
-    handle = os.open(zones.audit_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, RESTRICTED_FILE)
-    with os.fdopen(handle, "ab") as file:
-        file.write(json.dumps(line).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fsync_folder(zones.audit_log.parent)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"

@@ -73,3 +73,13 @@ def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
                 record[name] = tuple(value)
         rows.append(row_type(**record))
     return rows
+
+
+def write_sealed(path: Path, rows: Iterable[Row], row_type: type[Row]) -> bool:
+    """As write_rows(), of a table that identifies patients."""
+    return write_rows(path, rows, row_type)
+
+
+def read_sealed(path: Path, row_type: type[Row]) -> list[Row]:
+    """As read_rows(), of what write_sealed() wrote."""
+    return read_rows(path, row_type)

@@ -16,8 +16,8 @@ from ..pacs.archive import Archive
 from ..pacs.commitment import ask_for_commitment
 from ..pacs.held import Held, held_instances
 from ..storage.atomic import exclusive_lock
+from ..storage.audit import Event, record
 from ..storage.deliveries import BEGUN, COMMITTED, REFUSED, STORED, Delivery, DeliveryRecord
-from ..storage.mapping import audit
 from ..storage.zones import Zones
 from .destination import address_of, digest_of, kind_of
 from .job import Progress, coded_file_errors, no_progress
@@ -66,7 +66,7 @@ def deliver(
     load_request(zones, batch)
     with coded_file_errors(), exclusive_lock(zones.lock(batch)):
         released = released_instances(zones, batch)
-        audit(zones, "delivery", f"{batch} to {address_of(destination)}")
+        record(zones, Event.DELIVERY, f"{batch} to {address_of(destination)}")
         record = DeliveryRecord(zones, batch, digest_of(destination), {one.sop_instance_uid for one in released})
         held = held_instances(destination, sorted({one.series for one in released if one.sha256}))
         missing = [one for one in released if not _is_there(one, record, held)]

@@ -16,8 +16,8 @@ from ..batches.request import list_batches
 from ..errors import Refused
 from ..settings import RetentionSettings
 from ..storage.atomic import UNFINISHED, delete, exclusive_lock
+from ..storage.audit import Event, record
 from ..storage.ledger import read_stage
-from ..storage.mapping import audit
 from ..storage.zones import Zones
 from .closing import close_batch, is_closed, is_finished
 from .job import coded_file_errors
@@ -120,7 +120,7 @@ class _Retiring:
             self._would_be_freed += sum(size.st_size for size in sizes if size.st_nlink == 1)
             return
         if files:
-            audit(self._zones, f"retire {area}", str(told))
+            record(self._zones, Event.DELETE, f"{area} of {told}", "retention")
         if area == "raw" and is_arrival(of):
             close_batch(self._zones, of, {})  # which first puts into quarantine what is not released
             files = [file for file in files if file.suffix == UNFINISHED]
