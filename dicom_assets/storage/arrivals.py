@@ -28,7 +28,11 @@ class Arrival:
     def __init__(self, path: Path, sop_instance_uid: str, header: bytes, kept: Callable[["Arrival"], None]) -> None:
         self.path, self.sop_instance_uid, self._kept = path, sop_instance_uid, kept
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, RESTRICTED_FILE)
-        self.write(header)
+        try:
+            self.write(header)
+        except BaseException:
+            self.discard()
+            raise
 
     def write(self, piece: bytes | memoryview) -> None:
         """Bytes of the data set as they were encoded on the wire. Raises RetryLater("DISK_FULL") and the like."""

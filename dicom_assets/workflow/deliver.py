@@ -67,20 +67,20 @@ def deliver(
     with coded_file_errors(), exclusive_lock(zones.lock(batch)):
         released = released_instances(zones, batch)
         record(zones, Event.DELIVERY, f"{batch} to {address_of(destination)}")
-        record = DeliveryRecord(zones, batch, digest_of(destination), {one.sop_instance_uid for one in released})
+        delivered = DeliveryRecord(zones, batch, digest_of(destination), {one.sop_instance_uid for one in released})
         held = held_instances(destination, sorted({one.series for one in released if one.sha256}))
-        missing = [one for one in released if not _is_there(one, record, held)]
-        failure = _send(missing, record, destination, progress, pauses) if missing else held.failure
+        missing = [one for one in released if not _is_there(one, delivered, held)]
+        failure = _send(missing, delivered, destination, progress, pauses) if missing else held.failure
         if failure is not None and failure.code.startswith("PACS_"):
             failure.add_note(_ABOUT_THE_DESTINATION)
-        offered = None if failure else _commit(released, record, destination)
-    return _report(released, missing, record, kind_of(destination), offered, failure)
+        offered = None if failure else _commit(released, delivered, destination)
+    return _report(released, missing, delivered, kind_of(destination), offered, failure)
 
 
-def _is_there(one: Outgoing, record: DeliveryRecord, held: Held) -> bool:
+def _is_there(one: Outgoing, delivered: DeliveryRecord, held: Held) -> bool:
     """What the module says above."""
     listed = held.has(one.series, one.sop_instance_uid)
-    row = record.known.get(one.sop_instance_uid)
+    row = delivered.known.get(one.sop_instance_uid)
     if row is None:
         return bool(listed)
     return row.is_stored and row.sha256 == one.sha256 and listed is not False
@@ -88,7 +88,7 @@ def _is_there(one: Outgoing, record: DeliveryRecord, held: Held) -> bool:
 
 def _send(
     missing: Sequence[Outgoing],
-    record: DeliveryRecord,
+    delivered: DeliveryRecord,
     destination: Archive,
     progress: Progress,
     pauses: Sequence[float],
@@ -100,17 +100,17 @@ def _send(
         try:
             parcel = parcel_of(one)
         except DicomAssetsError as error:
-            record.put(Delivery(one.sop_instance_uid, "", one.sha256, REFUSED, error.code))
+            delivered.put(Delivery(one.sop_instance_uid, "", one.sha256, REFUSED, error.code))
         else:
             parcels.append(parcel)
-            record.put(Delivery(one.sop_instance_uid, parcel.sop_class_uid, one.sha256, BEGUN))
-    record.write()
+            delivered.put(Delivery(one.sop_instance_uid, parcel.sop_class_uid, one.sha256, BEGUN))
+    delivered.write()
     with progress("sending", len(parcels)) as step:
 
         def answered(parcel: send.Parcel, answer: send.Answer) -> None:
             state = STORED if answer.outcome == send.STORED else REFUSED
             named = (parcel.sop_instance_uid, parcel.sop_class_uid, digests[parcel.name])
-            record.put(Delivery(*named, state, answer.reason, answer.status))
+            delivered.put(Delivery(*named, state, answer.reason, answer.status))
             step()
 
         try:
@@ -118,14 +118,14 @@ def _send(
         except DicomAssetsError as error:
             return error
         finally:
-            record.write()
+            delivered.write()
     return None
 
 
-def _commit(released: Sequence[Outgoing], record: DeliveryRecord, destination: Archive) -> bool | None:
+def _commit(released: Sequence[Outgoing], delivered: DeliveryRecord, destination: Archive) -> bool | None:
     """Whether storage commitment is offered, None where it was not asked for. What the destination denies to hold is no
     longer stored; what it says nothing about stays stored."""
-    rows = [record.known.get(one.sop_instance_uid) for one in released]
+    rows = [delivered.known.get(one.sop_instance_uid) for one in released]
     stored = {row.sop_instance_uid: row for row in rows if row is not None and row.state == STORED}
     if not stored or not destination.host:
         return None
@@ -134,22 +134,22 @@ def _commit(released: Sequence[Outgoing], record: DeliveryRecord, destination: A
     except DicomAssetsError:
         return None
     for uid in said.committed:
-        record.put(Delivery(uid, stored[uid].sop_class_uid, stored[uid].sha256, COMMITTED))
+        delivered.put(Delivery(uid, stored[uid].sop_class_uid, stored[uid].sha256, COMMITTED))
     for uid in said.failed:
-        record.put(Delivery(uid, stored[uid].sop_class_uid, stored[uid].sha256, REFUSED, "SEND_NOT_COMMITTED"))
-    record.write()
+        delivered.put(Delivery(uid, stored[uid].sop_class_uid, stored[uid].sha256, REFUSED, "SEND_NOT_COMMITTED"))
+    delivered.write()
     return said.offered
 
 
 def _report(
     released: Sequence[Outgoing],
     missing: Sequence[Outgoing],
-    record: DeliveryRecord,
+    delivered: DeliveryRecord,
     kind: str,
     offered: bool | None,
     failure: DicomAssetsError | None,
 ) -> DeliveryReport:
-    rows = {one.file: row for one in released if (row := record.known.get(one.sop_instance_uid)) is not None}
+    rows = {one.file: row for one in released if (row := delivered.known.get(one.sop_instance_uid)) is not None}
     refused = {file: row.reason for file, row in rows.items() if row.state == REFUSED}
     gone_out = {one.file for one in missing}
     sent = [row for file, row in rows.items() if file in gone_out and row.is_stored]
