@@ -1,4 +1,5 @@
 # make demo: see it work    make test: the tests    make up: Dagster's UI and daemon on loopback    make bench: speed
+# make proof: planted identities, scored    make torture: it is killed, filled up and attacked
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,14 +8,14 @@ PORT ?= 3000
 # processes that test side by side; much of what they do is waiting
 TESTERS ?= 3
 
-.PHONY: demo test torture torture-archives up install install-test bench lint clean
+.PHONY: demo test torture torture-archives up install install-test bench proof clean
 
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[conformance]'
 	touch $@
 
 install-test: $(VENV)/.installed-test
@@ -35,6 +36,11 @@ test: install-test
 # for example: make bench BENCH="--quick --only pydcm --only dicom-assets"
 bench: install .venv-bench/.installed
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# Identities planted in 400 invented instances, and what we and others make of them
+# (for example: make proof PROOF="--seeds 20 --only dicom-assets --failures")
+proof: install .venv-bench/.installed
+	$(BIN)/python -m benchmarks.proof $(PROOF)
 
 .venv-bench/.installed: pyproject.toml benchmarks/constraints.txt benchmarks/install-peers
 	benchmarks/install-peers .venv-bench

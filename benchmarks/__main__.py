@@ -1,5 +1,6 @@
 """`python -m benchmarks`: speed of every tool on every corpus, then retrieval and receiving; `... speed`,
-`... retrieval` or `... receiving`: one of them; `... memory`: peak memory of the tools."""
+`... retrieval` or `... receiving`: one of them; `... memory`: peak memory of the tools; `... stages`: what each stage
+of a batch takes."""
 
 import argparse
 import contextlib
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import hiding_places, memory, peers, receiving, report, retrieval, ways
+from benchmarks import hiding_places, memory, peers, receiving, report, retrieval, stages, ways
 from benchmarks.run import Bench, Series, count_files, module, warm
 
 CORPORA = ("ct", "mr-enh", "us", "small")
@@ -24,7 +25,9 @@ def absolute(path: str) -> Path:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "speed", "retrieval", "receiving", "memory"), default="all")
+    parser.add_argument(
+        "what", nargs="?", choices=("all", "speed", "retrieval", "receiving", "memory", "stages"), default="all"
+    )
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="begins with; may be repeated")
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
     parser.add_argument("--rounds", type=int, help="default: 5, of retrieval 3")
@@ -90,6 +93,8 @@ def refuse_unknown(only: list[str]) -> None:
 def measured(options: argparse.Namespace, scratch: Path, corpora: Path) -> dict:
     """Print what was asked for. -> what goes into the JSON file"""
     figures = {}
+    if options.what == "stages":
+        return {"stages": stages.measure(options, scratch, corpora)}
     if options.what not in ("retrieval", "receiving") and (tools := installed(options.only)):
         print(*(f"- {tool.name} {version}" for tool, version in tools.items()), sep="\n")
         bench = Bench(scratch)

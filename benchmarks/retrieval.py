@@ -61,19 +61,19 @@ def measure(options: Namespace, scratch: Path, corpora: Path) -> dict:
         rounds = 1 if options.quick or is_once else options.rounds or 3
         measured[title] = {}
         for name in (name for name in names if name in corpora_of_pass):
-            with _archive_of(name, options.quick, scratch, corpora, environment) as (place, held):
+            with archive_of(name, options.quick, scratch, corpora, environment) as (place, held):
                 measured[title] |= _tables(place, ways, name, held, rounds)
     if ours := [way for way in ways if way.is_ours]:
         measured["peak MB"] = {}
         for name in (*names, LARGE):
-            with _archive_of(name, options.quick, scratch, corpora, {}) as (place, held):
+            with archive_of(name, options.quick, scratch, corpora, {}) as (place, held):
                 measured["peak MB"] |= _peaks(place, ours, name, held)
         print("\n# Memory: our peak while retrieving\n", _memory_table(measured["peak MB"]), sep="\n")
     return measured
 
 
 @contextmanager
-def _archive_of(
+def archive_of(
     name: str, is_quick: bool, scratch: Path, corpora: Path, environment: Mapping[str, str]
 ) -> Iterator[tuple[Place, Stored]]:
     """An archive that holds one corpus: each has its own, since they share patients and studies."""

@@ -115,6 +115,7 @@ class Place:
             "DICOM_RESTRICTED_ROOT": str(self.output / "restricted"),
             "DICOM_RELEASED_ROOT": str(self.output / "released"),
             "DICOM_PSEUDONYM_KEY_FILE": str(self.scratch / "pseudonym.key"),
+            "DICOM_MAPPING_KEY_FILE": str(self.scratch / "mapping.key"),
             "DICOM_PROFILE": str(HERE / "unexamined-basic.toml"),
             "DAGSTER_HOME": str(self.scratch / "dagster"),
         }

@@ -1,12 +1,12 @@
-"""The request file of a batch: an immutable list of what is wanted, `restricted/requests/<key>.json`."""
+"""The request of a batch: an immutable list of what is wanted, `restricted/requests/<key>.request.parquet`, sealed."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from ..errors import BadInput
-from ..storage.atomic import create_exclusively
-from ..storage.zones import Zones
+from ..storage.tables import create_sealed, read_sealed
+from ..storage.zones import REQUEST, Zones
 from .key import batch_key, check_key
 
 
@@ -44,6 +44,13 @@ class Request:
     keep_originals: bool = True
 
 
+@dataclass(frozen=True)
+class StoredRequest:
+    """A request as a table: JSON of all that it has."""
+
+    request: str
+
+
 def create_request(zones: Zones, source: str, day: str, name: str, rows: Sequence[RequestRow]) -> Request:
     """Write the request under the key after the last one of that source and day."""
     number = last_number(zones, source, day)
@@ -56,17 +63,13 @@ def create_request(zones: Zones, source: str, day: str, name: str, rows: Sequenc
 
 def write_request(zones: Zones, request: Request) -> bool:
     """False, and nothing written, where there is a request of this batch."""
-    return create_exclusively(zones.request(request.batch), _encode(request))
+    return create_sealed(zones.request(request.batch), [StoredRequest(json.dumps(asdict(request)))], StoredRequest)
 
 
 def last_number(zones: Zones, source: str, day: str) -> int:
     """0 where there is none."""
-    keys = zones.requests.glob(f"{source}-{day}-*.json")
-    return max((int(number) for key in keys if (number := key.stem.rpartition("-")[2]).isdecimal()), default=0)
-
-
-def _encode(request: Request) -> bytes:
-    return json.dumps(asdict(request), indent=1, ensure_ascii=False).encode()
+    keys = [key for key in list_batches(zones) if key.startswith(f"{source}-{day}-")]
+    return max((int(number) for key in keys if (number := key.rpartition("-")[2]).isdecimal()), default=0)
 
 
 def load_request(zones: Zones, batch: str) -> Request:
@@ -75,9 +78,10 @@ def load_request(zones: Zones, batch: str) -> Request:
     if not path.is_file():
         raise BadInput("BATCH_UNKNOWN")
     try:
-        data = json.loads(path.read_text("utf-8"))
+        (stored,) = read_sealed(path, StoredRequest)
+        data = json.loads(stored.request)
         rows = tuple(_decode(row) for row in data["rows"])
-        return Request(data["batch"], data["name"], rows, data.get("keep_originals", True))
+        return Request(data["batch"], data["name"], rows, data["keep_originals"])
     except (ValueError, KeyError, TypeError):
         raise BadInput("REQUEST_UNREADABLE") from None
 
@@ -91,4 +95,6 @@ def _decode(row: dict) -> RequestRow:
 
 def list_batches(zones: Zones) -> list[str]:
     """Keys of all requests, sorted."""
-    return sorted(path.stem for path in zones.requests.glob("*.json")) if zones.requests.is_dir() else []
+    if not zones.requests.is_dir():
+        return []
+    return sorted(path.name.removesuffix(REQUEST) for path in zones.requests.glob(f"*{REQUEST}"))

@@ -1,4 +1,4 @@
-"""Commands on a batch and its mapping: demo, run, ledger, mapping export."""
+"""Commands on a batch: demo, run, ledger."""
 
 import argparse
 import json
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..batches.request import list_batches, load_request
+from ..batches.request import load_request
 from ..errors import REASONS, BadInput
 from ..settings import Settings, dagster_home
 from ..storage.atomic import exclusive_lock
 from ..storage.ledger import STAGES, StudyRow, latest_rows
-from ..storage.mapping import export_csv, mapped_batches
 from ..workflow.job import coded_file_errors, job_of, zones_of
 from .output import say, terminal_progress
 
@@ -88,20 +87,4 @@ def ledger(options: argparse.Namespace) -> int:
         say(f"after {stage}")
     else:
         say(f"The batch has not begun: dicom-assets run {options.batch}")
-    return 0
-
-
-def mapping_export(options: argparse.Namespace) -> int:
-    zones = zones_of(Settings.from_env())
-    if options.all == bool(options.batch):
-        raise BadInput("EXPORT_WHAT")
-    if options.batch and options.batch not in list_batches(zones):
-        raise BadInput("BATCH_UNKNOWN")
-    if options.batch and options.batch not in mapped_batches(zones):
-        raise BadInput("BATCH_NOT_MAPPED")
-    if options.out.resolve().is_relative_to(zones.released.resolve()):
-        raise BadInput("EXPORT_INTO_RELEASED")
-    with coded_file_errors():
-        rows = export_csv(zones, [options.batch] if options.batch else mapped_batches(zones), options.out)
-    say(f"{rows} rows; the file identifies patients: mode 0600, keep it so")
     return 0

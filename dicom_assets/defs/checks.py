@@ -54,15 +54,15 @@ def _result(looked_at: int, failed: Sequence[str], blocking: bool = False) -> dg
 
 
 def _of_report(name: str, description: str) -> dg.AssetChecksDefinition:
-    """A check whose result validation_report wrote."""
+    """A check whose result validation_report wrote. One that was not made has not passed, and nothing has failed."""
 
     def check(context: dg.AssetCheckExecutionContext, storage: StorageResource) -> dg.AssetCheckResult:
         with coded_failures():
             result: CheckResult = read_check(_zones(storage), context.partition_key, name)
         return dg.AssetCheckResult(
             passed=result.passed,
-            severity=dg.AssetCheckSeverity.ERROR,
-            metadata=check_metadata(result.looked_at, result.failed, ()),
+            severity=dg.AssetCheckSeverity.WARN if result.not_made else dg.AssetCheckSeverity.ERROR,
+            metadata=check_metadata(result.looked_at, result.failed, (), result.not_made),
         )
 
     return _partitioned_check(check, asset="validation_report", name=name, description=description)

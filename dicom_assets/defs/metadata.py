@@ -54,11 +54,14 @@ def health_metadata(state: Health) -> dict[str, dg.MetadataValue]:
     return shown
 
 
-def check_metadata(looked_at: int, failed: int, where: Sequence[str]) -> dict[str, dg.MetadataValue]:
-    """where: pseudonymous keys of what failed."""
+def check_metadata(
+    looked_at: int, failed: int, where: Sequence[str], not_made: str = ""
+) -> dict[str, dg.MetadataValue]:
+    """where: pseudonymous keys of what failed. not_made: reason code where the check could not be made."""
     shown = "\n".join(f"- `{key}`" for key in where[:_ROWS_SHOWN])
     return {
         "looked_at": dg.MetadataValue.int(looked_at),
         "failed": dg.MetadataValue.int(failed),
         **({"where": dg.MetadataValue.md(shown)} if where else {}),
+        **({"not_made": dg.MetadataValue.text(not_made)} if not_made else {}),
     }

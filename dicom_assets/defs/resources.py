@@ -9,13 +9,18 @@ from ..workflow.job import Job, Progress, job_of
 
 
 class StorageResource(dg.ConfigurableResource):
-    """The two data roots."""
+    """The two data roots, and the file of the key that seals what identifies patients."""
 
     restricted_root: str = ""
     released_root: str = ""
+    mapping_key_file: str = ""
 
     def variables(self) -> dict[str, str]:
-        return {"DICOM_RESTRICTED_ROOT": self.restricted_root, "DICOM_RELEASED_ROOT": self.released_root}
+        return {
+            "DICOM_RESTRICTED_ROOT": self.restricted_root,
+            "DICOM_RELEASED_ROOT": self.released_root,
+            "DICOM_MAPPING_KEY_FILE": self.mapping_key_file,
+        }
 
 
 class PacsResource(dg.ConfigurableResource):

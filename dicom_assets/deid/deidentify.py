@@ -61,7 +61,8 @@ class Notes:
 @dataclass(frozen=True)
 class Deidentified:
     """parts: the output file in order, bytes as they are and ranges of the source. patient: the pseudonym. The UIDs are
-    new; uids: (old, new). tags, uid_tags: names of the elements that were changed, and that held replaced UIDs."""
+    new; uids: (old, new). tags, uid_tags: names of the elements that were changed, and that held replaced UIDs.
+    date_offset_days: by which dates are shifted; None where the profile does otherwise."""
 
     parts: tuple[bytes | range, ...] = field(repr=False)
     patient: str
@@ -72,6 +73,7 @@ class Deidentified:
     uids: tuple[tuple[str, str], ...] = field(repr=False)
     uid_tags: tuple[str, ...]
     notes: Notes = field(repr=False)
+    date_offset_days: int | None = field(repr=False, default=None)
 
     def encoded(self, source: Source) -> bytes:
         """The whole output. source: the one that was de-identified."""
@@ -305,6 +307,7 @@ class Deidentifier:
             uids=tuple(sorted(uids.items())),
             uid_tags=tuple(sorted(effect.uid_tags)),
             notes=_notes(file, done),
+            date_offset_days=context.days if context.profile.dates == "shift" else None,
         )
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from .identity import Identity
 from .identity_terms import PARTICLES, is_ordinary
 from .lexicon import IN_CAPITALS, folded, lexicon
+from .word_forms import is_clinical_form
 
 #: Stands in a text for what was taken out of it; no text holds one.
 HOLE = "\0"
@@ -28,7 +29,7 @@ _YEAR = re.compile("(?:19|20)[0-9]{2}")
 _WRITTEN_YEAR = re.compile("(?:19|20)[0-9]{2}(?:[.,]0+)?")
 #: Where a number may be a year, what says that it is none: settings before it, or units behind it.
 _SETTINGS = frozenset("te tr ti tsl td ww wl wc wu hu fov bval matrix sl se".split())
-_ROUND_SETTINGS = frozenset("bwl")  # b 2000, W 2000; b 1925 and w 1925 are births
+_ROUND_SETTINGS = frozenset("bwls")  # b 2000, W 2000, S2000; b 1925 and w 1925 are births
 _MEASURES = frozenset("ms mm cm hz khz kv kvp mas hu".split())
 _TITLES = frozenset(
     "dr dres prof professor doctor mr mrs ms miss herr hr frau fr mme mlle monsieur madame dott dottssa sig sigra "
@@ -55,15 +56,19 @@ _CLEAR_DEGREES = frozenset("FRCR FRCP FRCS FACR FRANZCR MBBS MBChB PhD".split())
 _SHORT_WORDS_OF_PERSONS = frozenset("tech technologist operator initials".split())  # need no colon before initials
 _PLAIN_UNITS = str.maketrans("²³µμ", "23uu")
 _SIDES = frozenset("lr")
+#: Of mammography: before these an L or R is the side, whoever is named before it.
+_VIEWS = frozenset("cc mlo ml lm lmo sio xccl xccm fb cv at".split())
 _FAMILY = frozenset("family familie famille familia famiglia".split())
 #: Titles that mean something else too: in capitals, modalities and high resolution; in small letters; in any letters.
 _MODALITIES = frozenset("MR DR PD MS SR HR FR".split())
 _SMALL_LETTERS = frozenset("mr ms sr hr fr miss doctor professor".split())
 _OTHER_WORDS = frozenset("pd doc sig priv mw ssa".split())
 _UNITS = frozenset("ms hr fr".split())
+_MODES = frozenset("abm")  # of ultrasound
 _NO_INITIALS = frozenset("lrmw")  # sides, `M. Crohn`, `W. ISOVUE`
 _BESIDE_INITIALS = " .,^_'’-"
 _LONGEST_NUMBER = 4  # digits
+_SHORT_NAME = 3  # letters
 
 
 @dataclass
@@ -101,6 +106,7 @@ def words_in(line: str, identity: Identity) -> Words:
     _drop_after_titles(line)
     _drop_after_labels(line)
     _drop_before_degrees(line)
+    _drop_halves(line)
     _drop_initials(line, own, identity.parts)
     _drop_particles(line)
     _drop_glued_numbers(line)
@@ -137,7 +143,7 @@ def _is_known(fold: str) -> bool:
     if len(fold) == 1:
         return fold.isascii() or fold in known.words
     one = fold[:-1] if fold[-1] == "s" and len(fold) > 4 else ""
-    return fold in known.words or (one in known.words and one not in known.names)
+    return fold in known.words or (one in known.words and one not in known.names) or is_clinical_form(fold)
 
 
 def _is_made_of_terms(run: str) -> bool:
@@ -232,7 +238,11 @@ def _drop_own_names(line: Words, identity: Identity) -> set[int]:
             if at + count <= len(line) and "".join(line.folds[at : at + count]) in parts:
                 own.update(places)
     found = own | ordinary.keys()
-    somebody = {at for at in ordinary if _is_beside_a_part(line, at, found) or _is_addressed(line, at)}
+    somebody = {
+        at
+        for at in ordinary
+        if _is_beside_a_part(line, at, found) or _is_addressed(line, at) or _stands_out(line, at)
+    }
     for at, names in ordinary.items():
         if initials := _initials_beside(line, at, {letter for part, letter in identity.initials if part in names}):
             somebody |= {at, *initials}
@@ -251,6 +261,14 @@ def _is_beside_a_part(line: Words, at: int, parts: set[int]) -> bool:
         if other in parts:
             return True
     return False
+
+
+def _stands_out(line: Words, at: int) -> bool:
+    """Of a name of two or three letters that is a word too: `Li`, `(li)`, `kidney_li`, and not `100 mA`."""
+    word = line.words[at]
+    if len(word) > _SHORT_NAME or line.folds[at] in PARTICLES or (at and line.words[at - 1][0].isdigit()):
+        return False
+    return word[0].isupper() or bool((line.marks[at] + line.marks[at + 1]).strip())
 
 
 def _is_addressed(line: Words, at: int) -> bool:
@@ -308,7 +326,9 @@ def _is_named(line: Words, title: int, name: int) -> bool:
     if line.marks[title + 1].startswith(".") or is_title_only:
         return is_capital or (is_title_only and line.words[title].islower())
     fold = line.folds[name]
-    is_clinical = fold in lexicon().words and fold not in lexicon().names
+    is_clinical = fold not in lexicon().names and (fold in lexicon().words or is_clinical_form(fold))
+    if not line.words[name].isalpha():  # `MR E11`
+        return False
     return is_capital and not is_clinical and not (line.words[title].isupper() and _is_clinical_name(line, name))
 
 
@@ -362,6 +382,17 @@ def _drop_before_degrees(line: Words) -> None:
             line.drop(at - 1, at)
 
 
+def _drop_halves(line: Words) -> None:
+    """`Min` of `Min-jun`: short, beside an unknown half of one name."""
+    for at in range(1, len(line)):
+        pair = (at - 1, at)
+        if line.marks[at] != "-" or not line.words[at - 1].istitle() or not all(line.words[one].isalpha() for one in pair):
+            continue
+        kept = [one for one in pair if line.kept[one]]
+        if len(kept) == 1 and 1 < len(line.words[kept[0]]) <= _SHORT_NAME and not line.words[kept[0]].isupper():
+            line.drop(*pair)
+
+
 def _drop_initials(line: Words, own: set[int], parts: frozenset[str]) -> None:
     """`J. Smith`, `Smith, J`, `J.S.`, `S M I T H`; an L or R is a side unless it stands beside a name of the header."""
     for run in _runs_of_letters(line):
@@ -377,9 +408,21 @@ def _drop_initials(line: Words, own: set[int], parts: frozenset[str]) -> None:
         for other in line.beside(at):
             between = line.marks[max(at, other)]
             is_name = not line.kept[other] and not line.folds[other][0].isdigit()
-            is_side = line.folds[at] in _SIDES and other not in own and "." not in between
-            if is_name and not is_side and not between.strip(_BESIDE_INITIALS):
+            is_side = line.folds[at] in _SIDES and "." not in between and other not in own
+            is_letter = is_side or (other < at and "." not in between and _is_of_a_word(line, at))
+            if is_name and not is_letter and not between.strip(_BESIDE_INITIALS):
                 line.drop(at)
+
+
+def _is_of_a_word(line: Words, at: int) -> bool:
+    """`R CC`, `L-MLO`, `M-Mode`, `C-spine`: whoever is named before it, the letter belongs to what follows."""
+    letter, following = line.folds[at], line.folds[at + 1 : at + 2]
+    if not following or line.marks[at + 1] not in (" ", "-", "_"):
+        return False
+    if letter in _SIDES and following[0] in _VIEWS:
+        return True
+    is_joined = line.marks[at + 1] == "-" and len(following[0]) > 2 and following[0].isalpha() and line.kept[at + 1]
+    return is_joined or (letter in _MODES and following[0] == "mode")
 
 
 def _named_with(line: Words, at: int) -> Iterator[int]:
@@ -415,10 +458,15 @@ def _drop_particles(line: Words) -> None:
 
 
 def _drop_glued_numbers(line: Words) -> None:
-    """Digits right beside letters that went and have no spaces between words: of an age, of a room."""
+    """Digits right beside letters that went and have no spaces between words, and what a hyphen joins to them: of an
+    age, of a room, of a house."""
     for at, word in enumerate(line.words):
         if line.kept[at] or not _RUN_OF_TERMS.match(word):
             continue
-        for other in line.beside(at):
-            if line.words[other][0].isdigit() and not line.marks[max(at, other)]:
+        for step in (-1, 1):
+            other, joins = at + step, ("",)
+            while 0 <= other < len(line) and line.words[other][0].isdigit():
+                if line.marks[max(other, other - step)] not in joins:
+                    break
                 line.drop(other)
+                other, joins = other + step, ("-", "－")

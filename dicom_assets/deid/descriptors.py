@@ -12,9 +12,15 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from .descriptor_words import HOLE, Words, words_in
-from .identifying_forms import GROUPS_OVER_DATES, without_identifying_forms, without_long_numbers
+from .identifying_forms import (
+    GROUPS_OVER_DATES,
+    without_addresses_of_the_net,
+    without_identifying_forms,
+    without_long_numbers,
+)
 from .identity import Identity
-from .identity_terms import SHORT_WORD
+from .identity_terms import SHORT_WORD, has_case
+from .lexicon import folded
 from .written_dates import without_dates
 
 _LONGEST = 1 << 16  # characters: some ten pages, and a second's work
@@ -68,7 +74,9 @@ def _plain(text: str) -> str:
 
 
 def _clean_line(line: str, identity: Identity) -> str:
-    marked = without_long_numbers(_without_own_ids(line, identity), HOLE, GROUPS_OVER_DATES)
+    marked = without_addresses_of_the_net(line, HOLE)
+    marked = _without_own_ids(_without_addresses(marked, identity), identity)
+    marked = without_long_numbers(marked, HOLE, GROUPS_OVER_DATES)
     marked = without_dates(marked, HOLE, identity.dates)
     marked = without_identifying_forms(marked, HOLE)
     words = words_in(marked, identity)
@@ -76,6 +84,28 @@ def _clean_line(line: str, identity: Identity) -> str:
         return ""
     cleaned = line if HOLE not in marked and all(words.kept) else _joined(words)
     return "" if _tells(cleaned, identity) else cleaned
+
+
+def _without_addresses(line: str, identity: Identity) -> str:
+    """Without those of the header, with or without their accents."""
+    pattern = _addresses(identity)
+    if pattern is None:
+        return line
+    letters = [(letter, at) for at, written in enumerate(line) for letter in folded(written)]
+    pieces, end = [], 0
+    for match in pattern.finditer("".join(letter for letter, _ in letters)):
+        pieces += line[end : letters[match.start()][1]], HOLE
+        end = letters[match.end() - 1][1] + 1
+    return "".join(pieces) + line[end:]
+
+
+@lru_cache(maxsize=256)
+def _addresses(identity: Identity) -> re.Pattern[str] | None:
+    """Whatever marks stand between their words; where letters know no capitals, between any two letters or digits."""
+    cased = [r"[\W_]+".join(map(re.escape, one.split())) for one in identity.addresses if has_case(one)]
+    caseless = [r"[\W_]*+".join(one.replace(" ", "")) for one in identity.addresses if not has_case(one)]
+    written = [_any_of(cased, r"(?<![^\W_])", r"(?![^\W_])"), _any_of(caseless, r"(?<![0-9])", r"(?![0-9])")]
+    return re.compile("|".join(filter(None, written))) if any(written) else None
 
 
 def _without_own_ids(line: str, identity: Identity) -> str:
@@ -88,18 +118,17 @@ def _without_own_ids(line: str, identity: Identity) -> str:
 @lru_cache(maxsize=256)
 def _own_ids(identity: Identity) -> re.Pattern[str] | None:
     """The patient's IDs and numbers, whatever marks stand between their letters and digits, and an ID's digits without
-    its letters; addresses, whatever marks stand between their words. An ID of digits is found beside letters, of one
-    that holds letters and three digits or more the whole word it is in."""
+    its letters. An ID of digits is found beside letters, of one that holds letters and three digits or more the whole
+    word it is in."""
     terms = {*identity.words, *identity.phrases, *identity.numbers, *identity.inner} - identity.contacts
     terms |= {term for term in identity.whole_values if len(term) >= SHORT_WORD}
     ids = {term.decode("ascii").replace(" ", "") for term in terms if any(48 <= code < 58 for code in term)}
     ids |= {number for one in ids for number in _NUMBER_OF_ID.findall(one)}
-    addresses = [term.decode("ascii").split() for term in identity.contacts]
-    if not ids and not addresses:
+    if not ids:
         return None
     numbers = {one for one in ids if one.isdigit()}
     telling = {one for one in ids - numbers if sum(map(str.isdigit, one)) >= _FEWEST_DIGITS}
-    others = [r"[\W_]*+".join(one) for one in ids - numbers - telling] + [r"[\W_]+".join(one) for one in addresses]
+    others = [r"[\W_]*+".join(one) for one in ids - numbers - telling]
     ways = [
         (r"(?<![0-9])", map(r"[\W_]*+".join, numbers), r"(?![0-9])"),
         (r"(?<![^\W_])[^\W_]*?", map(r"[\W_]*+".join, telling), r"[^\W_]*+"),

@@ -44,11 +44,13 @@ _NUMBER = r"(?=[A-Z/-]*[0-9])[A-Z0-9][A-Z0-9/-]*(?:\.[0-9][0-9/-]*[A-Z]?)*\b"
 _LONG_NUMBER = r"(?=(?:[A-Z/-]*[0-9]){4}|[A-Z]{1,3}-?[0-9]{2})[A-Z0-9][A-Z0-9/-]*\b"  # or letters and digits
 _ROUND = r"(?![0-9][05]0[ .-](?:[0-9][05]0[ .-])?[0-9]{2}[05]0)"  # 200-400-1000 are b-values
 
-_FORMS = (
+_OF_THE_NET = (
     r"(?<![\w.+%-])[\w.+%-]{1,64}(?:@[\w-]+(?:\.[\w-]+)*|\s?@\s?[\w-]+(?:\.[\w-]+)+)",  # e-mail
     r"\b[a-z][a-z0-9+.-]{0,20}://\S+",  # URL
     r"\bwww\.\S+",
     rf"(?<![\w.-])[a-z0-9-]{{1,63}}(?:\.[a-z0-9-]{{1,63}}){{0,6}}\.{_DOMAIN}\b(?:[/:]\S*)?",
+)
+_FORMS = (
     r"\b[a-z]:[\\/]\S+|\\\\\w\S+|(?<![\w.])/(?:home|users|mnt|data|var|tmp)/\S+",  # paths
     r"(?<![\w.])[0-9]{1,3}(?:\.[0-9]+){3,}(?![\w])",  # IP address, UID
     r"(?<![\w:])(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}(?![\w:])",  # MAC address
@@ -69,7 +71,7 @@ _FORMS = (
     rf"(?<![\w.,])(?![1-4]D\b)[0-9]{{1,5}}[a-z]?(?!\s?[cm]m\b),?\s+(?:{_CAPITAL}\s+){{1,3}}{_STREET}",  # addresses
     rf"\b[0-9]{{1,4}}(?:\s?(?:bis|ter))?,?\s+(?:rue|avenue|boulevard|place|chemin|allée|impasse|quai)\s+"
     rf"(?:(?:de|du|des|la|le|l')\s*)*(?-i:{_CAPITAL})",
-    rf"\b(?:calle|avenida|plaza|paseo|rua|via|viale|piazza|corso)\s+(?:(?:de|del|di|da|do|la|el)\s+)*"
+    rf"(?<![\w.])(?:calle|avenida|plaza|paseo|rua|via|viale|piazza|corso)\s+(?:(?:de|del|di|da|do|la|el)\s+)*"
     rf"(?-i:{_CAPITAL})(?:\s+(?-i:{_CAPITAL}))*,?\s*[0-9]+",
     r"\b(?:p\.?\s?o\.?\s?box|postfach|apartado)\s*[0-9]+",
     r"\bbp\s*[0-9]{4,}+(?!\s?/)",  # blood pressure has fewer
@@ -98,6 +100,11 @@ _STREETS = (
     rf"\b(?P<street>{_CAPITAL}(?:str(?:aße|asse|\.)|[Ss]traße|weg|gasse|allee|platz|ring|ufer|damm|straat|laan))"
     r"\s*[0-9]++(?![.,][0-9])\s?[a-z]?\b"
 )
+_DWELLINGS = (  # of a street and a town, whatever they are called, the numbers: to the end of the sentence
+    r"(?i:(?P<label>\b(?:liv(?:es|ing)|resid(?:es|ing)|address|wohnhaft|anschrift|adresse|domicilio|indirizzo|adres)"
+    r"(?:\s(?:at|in|on|en|a|is)\b|\s?:))(?P<place>(?:(?!(?:(?<=[0-9])|(?<=[^\W_]{3}))\.\s)[^;]){0,60}))"
+)
+_OF_HOUSE = r"(?<![0-9])[0-9][0-9/-]*+[a-z]?(?![0-9]|\s?(?:y(?:ea)?rs?|months?|weeks?|days?|h(?:ou)?rs?|[cm]m|mg|ml|%))"
 _PLATES = r"(?<![\w-])(?P<town>[A-ZÄÖÜ]{1,3})-(?P<letters>[A-Z]{1,2}) [0-9]{3,4}(?![\w.,]|\s?[mk])"
 _CHAINS = (  # also A 123 456 789 and 123.456.789-09
     r"(?<![\w.,])(?:[A-Z] )?(?P<groups>[0-9]{1,5}(?P<mark>[ ./-])[0-9]{1,5}(?:(?P=mark)[0-9]{1,5}(?![0-9]))++)"
@@ -111,6 +118,11 @@ _MARKS = re.compile(r"[0-9@\\]|(?i:ninet|hundred)|:/|[Ww]{3}\.|\.[A-Za-z]|/\w+/"
 
 
 @cache
+def _of_the_net() -> re.Pattern[str]:
+    return re.compile("|".join(_OF_THE_NET), re.IGNORECASE)
+
+
+@cache
 def _forms() -> re.Pattern[str]:
     return re.compile("|".join(_FORMS), re.IGNORECASE)
 
@@ -121,8 +133,19 @@ def _judged_forms() -> tuple[re.Pattern[str], ...]:
 
 
 @cache
+def _dwellings() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    return re.compile(_DWELLINGS), re.compile(_OF_HOUSE, re.IGNORECASE)
+
+
+@cache
 def _chains() -> re.Pattern[str]:
     return re.compile(_CHAINS)
+
+
+def without_addresses_of_the_net(text: str, hole: str) -> str:
+    """text: one line. E-mail addresses, URLs and names of hosts, which may seem to hold a date, a name or an ID: to be
+    asked before these."""
+    return _of_the_net().sub(hole, text) if "." in text or "@" in text or ":/" in text else text
 
 
 def without_identifying_forms(text: str, hole: str) -> str:
@@ -131,6 +154,8 @@ def without_identifying_forms(text: str, hole: str) -> str:
         return text
     for pattern in _judged_forms():
         text = pattern.sub(lambda match: match[0] if _is_clinical(match) else hole, text)
+    dwellings, of_house = _dwellings()
+    text = dwellings.sub(lambda match: match["label"] + of_house.sub(hole, match["place"]), text)
     return without_long_numbers(_forms().sub(hole, text), hole)
 
 

@@ -120,7 +120,8 @@ class Identity:
     with letters beyond ASCII, as text; encoded: the same as bytes. dates: (year, month, day); births: those of birth
     among them. parts: each part of a name, folded text: what descriptors.clean takes out. initials: of parts that are
     ordinary words, with the first letter of another part of the same name. contacts: those of words, phrases and inner
-    that are addresses. codecs: Python's names of the character sets."""
+    that are addresses; addresses: the same and those in other letters, as text. codecs: Python's names of the character
+    sets."""
 
     words: frozenset[bytes] = frozenset()
     phrases: frozenset[bytes] = frozenset()
@@ -134,6 +135,7 @@ class Identity:
     parts: frozenset[str] = frozenset()
     initials: frozenset[tuple[str, str]] = frozenset()
     contacts: frozenset[bytes] = frozenset()
+    addresses: frozenset[str] = frozenset()
     codecs: tuple[str, ...] = ()
 
     def found_in(self, value: bytes, vr: str, tag: int = 0) -> bool:
@@ -349,6 +351,7 @@ def identity_of(
         parts=frozenset(terms.parts),
         initials=frozenset(terms.initials),
         contacts=frozenset(terms.contacts),
+        addresses=frozenset(terms.addresses),
         codecs=codecs,
     )
 

@@ -63,6 +63,7 @@ NOBODY = PARTICLES | frozenset(
     "demo patient doctor physician operator staff tech technologist radiologist unspecified undefined na xx xxx xxxx "
     "dr prof med mr mrs ms md phd jr sr ii iii y und e of the".split()
 )
+_NO_NAME = NOBODY - {"na"}  # a name too, where it is part of one
 _DUMMY_DATES = frozenset({(1900, 1, 1), (1, 1, 1), (9999, 12, 31)})
 _ESCAPES = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _NO_WORD = re.compile(r"[\W_]+")
@@ -88,6 +89,7 @@ class Terms:
         self.parts: set[str] = set()
         self.initials: set[tuple[str, str]] = set()
         self.contacts: set[bytes] = set()
+        self.addresses: set[str] = set()
 
     def add_name(self, name: str) -> None:
         """name: one value of PN: component groups with `=`, components with `^` between."""
@@ -103,6 +105,8 @@ class Terms:
     def _add_components(self, components: list[str]) -> None:
         """Folded, one space between words; any script."""
         parts = [part for component in components for part in _parts_of(component)]
+        if all(part in NOBODY - PARTICLES for part in parts):  # `Test^NA`
+            parts = []
         joined = {component.replace(" ", "") for component in components if " " in component}
         self.parts.update(part for part in (*parts, *joined) if len(part) > 1 and not part.isdigit())
         self._add_initials(parts)
@@ -139,7 +143,7 @@ class Terms:
             parts = whole.split()
             if all(pair):
                 self._add_foreign(whole)
-            if any(len(one) < 2 or (one in NOBODY and one not in PARTICLES) for one in pair) or not whole.isascii():
+            if any(len(one) < 2 or (one in _NO_NAME and one not in PARTICLES) for one in pair) or not whole.isascii():
                 continue
             together = "".join(parts)
             self.parts.add(together)
@@ -189,12 +193,14 @@ class Terms:
         for term in map(spaced, spellings(line)):
             if len(term) >= SHORT_WORD:
                 self._add_foreign(term)
+                self.addresses |= set() if term.isascii() else {term}
             words = term.split()
             telling = [word for word in words if word not in lexicon().words and not word.isdigit()]
             is_name = len(words) == 1 and telling and len(term) > SHORT_ID
             if term.isascii() and ((len(words) > 1 and telling and len(term) >= LONG) or is_name):
                 self._add_term(term)
                 self.contacts.add(term.encode())
+                self.addresses.add(term)
 
     def add_date(self, value: str, is_birth: bool = False) -> None:
         """value: DA or DT; what is no date is passed over."""
@@ -246,9 +252,9 @@ def _parts_of(component: str) -> list[str]:
     all words are ordinary (`Le Van An`)."""
     words = component.split()
     if all(map(is_ordinary, words)):
-        return [word for word in words if word in PARTICLES or word not in NOBODY]
+        return [word for word in words if word in PARTICLES or word not in _NO_NAME]
     last = next((at for at in reversed(range(len(words))) if words[at] not in PARTICLES), -1)
-    return [word for at, word in enumerate(words) if at > last or word not in NOBODY]
+    return [word for at, word in enumerate(words) if at > last or word not in _NO_NAME]
 
 
 def _is_phantom(parts: list[str]) -> bool:

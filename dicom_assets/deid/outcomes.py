@@ -203,10 +203,11 @@ class Outcomes:
             return self._removed(scope, element, value, data)
         if tag in OFFSET_TABLES and not self._holds_offsets(value):
             return self._removed(scope, element, value, data)
-        may_be_cleaned = self.profile.cleans_names and vr in TEXT_VRS and tag not in self.profile.kept_tags
-        if may_be_cleaned and self._names_patient(scope, tag, vr, value):
-            return self._cleaned(scope, element, value, data)
-        return self._as_it_is(element, data), self._gated(scope, tag, vr, value)
+        if tag not in self.profile.kept_tags and self._names_patient(scope, tag, vr, value):
+            if vr in TEXT_VRS and (self.profile.cleans_names or self.profile.cleans_descriptors):
+                return self._cleaned(scope, element, value, data)
+            raise Refused("IDENTIFIER_LEFT")
+        return self._as_it_is(element, data), _mentions(vr, value)
 
     def _holds_offsets(self, value: bytes) -> bool:
         """Offsets and lengths of fragments point into the file: no text does."""
@@ -238,10 +239,7 @@ class Outcomes:
         no hit. Raises Refused."""
         if tag not in self.profile.kept_tags and self._names_patient(scope, tag, vr, value):
             raise Refused("IDENTIFIER_LEFT")
-        if vr in TEXT_VRS and b"." in value:
-            mentions = uids_told(value)
-            return Effect(mentions=mentions) if mentions else None
-        return None
+        return _mentions(vr, value)
 
     def _names_patient(self, scope: Scope, tag: int, vr: str, value: bytes) -> bool:
         """As it stands, and as its character set reads it."""
@@ -439,7 +437,8 @@ class Outcomes:
             raise
 
     def _kept_private(self, scope: Scope, element: Element, data: bytes) -> Outcome:
-        """Dates and UIDs within private elements follow the profile, as everywhere."""
+        """Dates and UIDs within private elements follow the profile, as everywhere. One that names the patient, or tells
+        a UID, goes: it is not what its creator said that it is."""
         vr, dates = element.vr, self.profile.dates
         value = b"" if vr == "SQ" else data[element.value : element.value_stop]
         if vr == "SQ":
@@ -461,10 +460,16 @@ class Outcomes:
             return (encode(element.tag, vr, age.encode()), None) if age is not None else (b"", None)
         if vr in TEXT_VRS and decoded(value, vr, scope.charset) is None:
             return b"", None
-        gated = self._gated(scope, element.tag, vr, value)
-        if vr in _BYTE_VRS:
-            gated = Effect(mentions=uids_told(value))
-        return self._as_it_is(element, data), gated
+        mentions = Effect(mentions=uids_told(value)) if vr in _BYTE_VRS else _mentions(vr, value)
+        if self._names_patient(scope, element.tag, vr, value) or (mentions and vr in TEXT_VRS):
+            return b"", None
+        return self._as_it_is(element, data), mentions
+
+
+def _mentions(vr: str, value: bytes) -> Effect | None:
+    """The UIDs that a text tells: none of them may be one of those that are replaced."""
+    mentions = uids_told(value) if vr in TEXT_VRS and b"." in value else None
+    return Effect(mentions=mentions) if mentions else None
 
 
 @lru_cache(16384)

@@ -127,7 +127,7 @@ class Profile(Choices):
             return Action.KEEP, "technical text (kept_text.toml)"
         if self.table == "E.1-1" and vr == "UR":
             return Action.REMOVE, "an address"
-        if "clean_descriptors" in self.options:
+        if self.cleans_descriptors:
             return Action.CLEAN, "text; Clean Descriptors"
         if self.table == "groups":
             return Action.KEEP, "text of no group that is on"
@@ -161,6 +161,11 @@ class Profile(Choices):
         """Text that is kept without a look at its words is cleaned where it names the patient, so that an image need
         not be kept back for it."""
         return self.table == "groups" and self.groups["patient_data"]
+
+    @property
+    def cleans_descriptors(self) -> bool:
+        """Text is cleaned word by word; also text that is kept, where it names the patient."""
+        return "clean_descriptors" in self.options
 
     @property
     def cleans_content(self) -> bool:
@@ -218,6 +223,12 @@ class Profile(Choices):
     def cleaned_tags(self) -> frozenset[int]:
         """Elements with text of which names and numbers were taken out; where it had none it is as it was."""
         return frozenset(rule.tag for rule in self.rules.values() if rule.code == "C" and vr_of(rule.tag) in TEXT_VRS)
+
+    def codes_of(self, *vrs: str) -> dict[int, str]:
+        """Tag -> code, as explain() has it, of the dictionary's elements with these VRs; of all where none is named.
+        Groups that repeat (50xx, 60xx) are left out."""
+        rows = (row for row in rows_of("dictionary.csv") if "x" not in row["tag"] and (not vrs or row["vr"] in vrs))
+        return {(tag := int(row["tag"], 16)): str(self.explain(tag).code) for row in rows}
 
     def _may_equal(self, tag: int, code: str) -> bool:
         return tag != _SOP_CLASS_UID and (code == "K" or (code == "C" and vr_of(tag) in _MOVED_OR_CAPPED))

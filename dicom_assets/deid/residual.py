@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pydicom.charset import decode_bytes
 from pydicom.datadict import tag_for_keyword
 
+from .residual_encodings import hidden_texts
 from .residual_identifiers import Identifiers, identifiers_of, merged
 from .residual_pieces import AFTER_THE_DATA_SET, PIXEL_TAGS, Piece, pieces_of
 from .residual_text import (
@@ -47,6 +48,7 @@ __all__ = [
 _META_COPIES = {0x00020002: 0x00080016, 0x00020003: 0x00080018}  # file meta element -> element that it repeats
 _TEXT_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
 _VALUES_OF_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # where a short ID may be the whole value
+_MAY_HIDE_TEXT = _VALUES_OF_TEXT | {"AE", "CS", "OB", "OW", "UN", "UR", ""}
 _NUMERIC_TEXT_VRS = frozenset({"DS", "IS", "TM"})
 _CODED_VRS = frozenset("AT FD FL OB OD OF OL OV OW SL SS SV UL UN US UV".split())  # digits among them only in text
 _NUMBER = re.compile(r"(?<![0-9.])[0-9]{5,}(?![0-9]|\.[0-9])")
@@ -185,9 +187,10 @@ def _kinds_at(piece: Piece, identifiers: Identifiers) -> set[str]:
 
 
 def _readings(piece: Piece) -> list[str]:
-    """What the bytes say beyond ASCII: in the data set's character set, in UTF-8, and in UTF-16 (its ASCII part)."""
+    """What the bytes say beyond ASCII: in the data set's character set, in UTF-8, and in UTF-16 (its ASCII part); and
+    what a text says that is encoded as another text."""
     value = piece.value
-    texts = []
+    texts = list(hidden_texts(value)) if piece.vr in _MAY_HIDE_TEXT and _is_text(value) else []
     if b"\0" in value.strip(b"\0 ") and (piece.vr in _TEXT_VRS or piece.vr in ("OB", "OW", "UN", "")):
         texts.append(value.replace(b"\0", b"").decode("latin-1"))
     if value.isascii() and b"\x1b" not in value:

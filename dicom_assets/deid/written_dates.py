@@ -56,6 +56,7 @@ _SETTING = (
 _LEVEL = r"(?<![^\W_])(?:th?|d|bwk|ribs?|rippen)\s?$"  # T8/9/10
 _YEAR_BEHIND = r"\s?[-/._,|~\\\s]\s?(?:19|20)[0-9]{2}(?![0-9])"
 _MARKS_OF_LISTS = frozenset(",:|~")
+_DAY_BEHIND = r"[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?![-/.]?[0-9])"
 _LONGEST_LABEL, _LONGEST_YEAR = 12, 8  # characters
 
 
@@ -127,7 +128,9 @@ def _is_setting(match: re.Match[str]) -> bool:
         return match.string[match.start(roman) - 1] not in "./"
     if match["year_first"]:
         return label is not None and label[0][0] in "tT"
-    if match["year_last"]:  # `L4/5 2019`
+    if match["year_last"]:  # `L4/5 2019`, `1.1 2014-04-14`
+        if match["gap"].strip() != match["gap2"].strip() and re.match(_DAY_BEHIND, after):
+            return True
         is_level = before[-1:].isalpha() and int(match["second2"]) == int(match["first2"]) + 1
         return is_level and match["gap"].strip() != match["gap2"].strip()
     if match["year4"]:  # 18G IV 20 ml

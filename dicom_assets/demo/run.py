@@ -44,6 +44,7 @@ def _run(root: Path, corpus: Corpus, port: int, progress: Progress) -> tuple[Seq
     from ..defs.instance import open_instance, run_batch
 
     storage = {"restricted_root": str(root / "restricted"), "released_root": str(root / "released")}
+    storage["mapping_key_file"] = str(root / "keys" / "mapping.key")
     pacs = {"host": "127.0.0.1", "port": str(port), "ae_title": _AE_TITLE, "retrieve": "get"}
     deid = {"profile": "basic", "pseudonym_key_file": str(root / "keys" / "pseudonym.key")}
     defs = build_defs(storage, pacs, deid, progress)

@@ -20,6 +20,7 @@ from .archives import (
     read_archives,
     read_delivery,
 )
+from .auditing import AUDITING_DEFAULTS, SyslogSettings, read_syslog
 from .hours import Hours, read_hours
 from .receiving import (
     RECEIVING_DEFAULTS,
@@ -32,6 +33,7 @@ from .receiving import (
     read_retention,
     read_webhook,
 )
+from .values import command
 
 #: variable -> default, in the order of .env.example
 DEFAULTS = {
@@ -43,8 +45,10 @@ DEFAULTS = {
     "DICOM_RELEASED_ROOT": "data/released",
     "DICOM_PSEUDONYM_KEY_FILE": "data/keys/pseudonym.key",
     "DICOM_MAPPING_KEY_FILE": "data/keys/mapping.key",
+    "DICOM_MAPPING_KEY_COMMAND": "",
     "DICOM_PROFILE": "basic",
     **DELIVERY_DEFAULTS,
+    **AUDITING_DEFAULTS,
 }
 
 #: Variables that say more of an archive than its name and place
@@ -54,19 +58,23 @@ _OF_AN_ARCHIVE = re.compile(r"DICOM_PACS_([2-9]_.*|HOURS|DICOMWEB_.*|TLS|INSTANC
 @dataclass(frozen=True)
 class Settings:
     """One process's settings. Paths: absolute. archives: in the order in which they are asked; the first is always
-    there, without host and URL where no archive is configured."""
+    there, without host and URL where no archive is configured. mapping_key_command: a program and its arguments, which
+    stands in for mapping_key_file; empty where there is none."""
 
     archives: tuple[ArchiveSettings, ...]
     hours: Hours
     restricted_root: Path
     released_root: Path
     pseudonym_key_file: Path
+    mapping_key_file: Path
+    mapping_key_command: tuple[str, ...]
     profile: str
     delivery: DeliverySettings
     receiver: ReceiverSettings
     arrivals: ArrivalSettings
     retention: RetentionSettings
     webhook: WebhookSettings
+    syslog: SyslogSettings | None
 
     @classmethod
     def from_env(cls, overrides: Mapping[str, str] = MappingProxyType({})) -> "Settings":
@@ -87,12 +95,15 @@ class Settings:
             restricted_root=Path(value["DICOM_RESTRICTED_ROOT"]).absolute(),
             released_root=Path(value["DICOM_RELEASED_ROOT"]).absolute(),
             pseudonym_key_file=Path(value["DICOM_PSEUDONYM_KEY_FILE"]).absolute(),
+            mapping_key_file=Path(value["DICOM_MAPPING_KEY_FILE"]).absolute(),
+            mapping_key_command=command(value["DICOM_MAPPING_KEY_COMMAND"]),
             profile=value["DICOM_PROFILE"],
             delivery=read_delivery(given),
             receiver=read_receiver(given),
             arrivals=read_arrivals(given),
             retention=read_retention(given),
             webhook=read_webhook(given),
+            syslog=read_syslog(given),
         )
         settings._refuse_overlapping_roots()
         return settings
@@ -101,8 +112,11 @@ class Settings:
         roots = (self.restricted_root.resolve(), self.released_root.resolve())
         if roots[0].is_relative_to(roots[1]) or roots[1].is_relative_to(roots[0]):
             raise BadInput("SETTING_ROOTS_OVERLAP")
-        if any(self.pseudonym_key_file.resolve().is_relative_to(root) for root in roots):
+        keys = [file.resolve() for file in (self.pseudonym_key_file, self.mapping_key_file)]
+        if any(key.is_relative_to(root) for key in keys for root in roots):
             raise BadInput("SETTING_KEY_INSIDE_ROOT")
+        if keys[0] == keys[1]:
+            raise BadInput("SETTING_ONE_KEY_FOR_BOTH")
 
 
 def _env_file(path: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,6 +44,14 @@ def url(text: str) -> str:
 
 def path(text: str) -> Path | None:
     return Path(text).absolute() if text else None
+
+
+def command(text: str) -> tuple[str, ...]:
+    """A program and its arguments, quoted as for a shell; none is started. Empty where text is."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        raise BadInput("SETTING_KEY_COMMAND") from None
 
 
 def switch(text: str) -> bool:

@@ -14,8 +14,8 @@ from ..errors import from_os_error
 from .incoming import AWAITED, Kept, instances_in
 from .instance_header import identity_of
 from .manifests import RawInstance, manifest_of
-from .mapping import mapped_batches, read_part
-from .tables import read_rows
+from .mapping import mapped_batches, read_parts
+from .tables import read_sealed
 from .zones import Zones
 
 #: Instances that are remembered
@@ -98,13 +98,14 @@ class Holdings:
     def _released(self, wanted: set[str]) -> Iterator[tuple[str, str]]:
         """Stem and SOPClassUID of those whose original is gone."""
         left = set(wanted)
-        for batch in mapped_batches(self._zones) if left else ():
-            part = read_part(self._zones, batch, ("Original Filename", "Anonymized Filename"))
+        batches = mapped_batches(self._zones) if left else []
+        columns = ("Original Filename", "Anonymized Filename")
+        for batch, part in read_parts(self._zones, batches, columns, why="storage commitment"):
             for original, released in zip(*part.values(), strict=True):
                 _, study_key, file = original.split("/")
                 if (stem := _stem(file)) in left and (self._zones.released / released).is_file():
                     left.discard(stem)
-                    rows = read_rows(manifest_of(self._zones.raw(batch, study_key)), RawInstance)
+                    rows = read_sealed(manifest_of(self._zones.raw(batch, study_key)), RawInstance)
                     yield stem, next((row.sop_class_uid for row in rows if row.file == file), "")
 
 

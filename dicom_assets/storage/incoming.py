@@ -109,6 +109,15 @@ class Incoming:
         finally:
             os.close(handle)
 
+    def take_back(self, file: Path, study_key: str, name: str) -> None:
+        """Move a file of ours, which is on disk on the same file system, into the study's folder: at any moment it is
+        in one of the two places. A file that has the name already must have its content. Raises OSError."""
+        make_folder(self.folder, RESTRICTED_FOLDER)
+        with self.place_for(study_key) as (folder, handle):
+            file.rename(folder / name)
+            os.fsync(handle)
+        fsync_folder(file.parent)
+
     def _open_place(self, study_key: str) -> tuple[Path, int]:
         awaited, lock, study = _places(self.folder, study_key)
         if is_locked(lock):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .tables import read_rows
+from .tables import read_sealed
 from .zones import Zones
 
 MANIFEST = "manifest.parquet"
@@ -65,6 +65,13 @@ class StagedInstance:
     uid_tags: tuple[str, ...]  #: keywords of the elements that held them
     profile_digest: str
     key_id: str  #: names the pseudonym key without telling it
+    date_offset_days: int | None = None  #: by which its dates were shifted; None where they were not
+    review: str = ""  #: what a reviewer decided of this content, as `release CODE`; empty where nobody has
+
+    @property
+    def is_discarded(self) -> bool:
+        """A reviewer said that nothing is to be made of it."""
+        return self.review.startswith("discard ")
 
 
 def manifest_of(folder: Path) -> Path:
@@ -96,6 +103,6 @@ def held_by(zones: Zones, study_key: str, batches: Iterable[str]) -> dict[str, t
     held: dict[str, tuple[Path, RawInstance]] = {}
     for batch in batches:
         folder = zones.raw(batch, study_key)
-        for row in read_rows(manifest_of(folder), RawInstance):
+        for row in read_sealed(manifest_of(folder), RawInstance):
             held.setdefault(row.sop_instance_uid, (folder / row.file, row))
     return held

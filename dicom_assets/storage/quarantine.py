@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .atomic import fsync_folder, make_folder
 from .manifests import StagedInstance, manifest_of
-from .tables import write_rows
+from .tables import write_sealed
 from .zones import RESTRICTED_FOLDER
 
 
@@ -22,10 +22,11 @@ def not_staged(
 
 
 def keep_back(raw: Path, quarantine: Path, rows: Sequence[StagedInstance]) -> None:
-    """Originals of a study's raw folder, each with its reason, durable: the reasons first, so that none is without."""
+    """Originals of a study's raw folder, each with its reason, durable: the reasons first, so that none is without.
+    What a reviewer has discarded is not brought back."""
     make_folder(quarantine, RESTRICTED_FOLDER)
-    write_rows(manifest_of(quarantine), rows, StagedInstance)
+    write_sealed(manifest_of(quarantine), rows, StagedInstance)
     for row in rows:
-        if not (quarantine / row.raw_file).exists():
+        if not row.is_discarded and not (quarantine / row.raw_file).exists():
             os.link(raw / row.raw_file, quarantine / row.raw_file)
     fsync_folder(quarantine)

@@ -13,7 +13,7 @@ from .atomic import make_folder, remove_unfinished
 from .instance_header import Identity, read_identity
 from .manifests import RawInstance, manifest_of
 from .set_aside import CUT_SHORT, NOT_LISTED, NOT_OF_STUDY, SetAsideFolder
-from .tables import read_rows, write_rows
+from .tables import read_sealed, write_sealed
 from .zones import RESTRICTED_FOLDER
 
 #: Files that are read back at a time
@@ -80,11 +80,11 @@ class RawFolder:
             (row for uid, row in self.verified.items() if uid not in but_not),
             key=lambda row: row.file,
         )
-        write_rows(manifest_of(self.folder), rows, RawInstance)
+        write_sealed(manifest_of(self.folder), rows, RawInstance)
         return rows
 
     def read_manifest(self) -> list[RawInstance]:
-        return read_rows(manifest_of(self.folder), RawInstance)
+        return read_sealed(manifest_of(self.folder), RawInstance)
 
     def is_whole(self) -> bool:
         """A manifest is there, and every file that it names, with its size."""
@@ -98,7 +98,7 @@ class RawFolder:
 def require_originals(folders: Iterable[Path]) -> None:
     """Raises BadInput("ORIGINALS_DELETED") where there is none of the files that a folder's manifest names."""
     for folder in folders:
-        rows = read_rows(manifest_of(folder), RawInstance)
+        rows = read_sealed(manifest_of(folder), RawInstance)
         if rows and not any((folder / row.file).is_file() for row in rows):
             raise BadInput("ORIGINALS_DELETED")
 

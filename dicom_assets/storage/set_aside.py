@@ -4,12 +4,12 @@ A conflict stays open until the archive, asked again in a later run, sends the c
 one of the two files.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .atomic import publish
-from .tables import read_rows, write_rows
+from .tables import read_sealed, write_sealed
 
 RECORD = "set_aside.parquet"
 
@@ -34,21 +34,31 @@ class SetAside:
     settled: bool = False  #: a conflict after which the archive sent the content that is held
 
 
+def name_in_raw(file: str) -> str:
+    """Of a file that SetAsideFolder.take() has named: what the raw folder calls the instance."""
+    return f"{Path(file).stem.partition('-')[0]}.dcm"
+
+
 @dataclass
 class SetAsideFolder:
     """The quarantine folder of one study. name_of: SOPInstanceUID -> file name. Files are named by their content, too,
-    so that what comes again is there once."""
+    so that what comes again is there once. discarded: SHA-256 of contents that a reviewer does not want to see again.
+    """
 
     folder: Path
     name_of: Callable[[str], str]
+    discarded: Container[str] = frozenset()
     _rows: dict[str, SetAside] = field(init=False)
     _pending: dict[Path, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._rows = {row.file: row for row in read_rows(self.folder / RECORD, SetAside)}
+        self._rows = {row.file: row for row in read_sealed(self.folder / RECORD, SetAside)}
 
     def take(self, path: Path, sop_instance_uid: str, reason: str, digest: str) -> None:
         """The file at path, on the same file system, moves here with the next write()."""
+        if digest in self.discarded:
+            path.unlink()
+            return
         name = f"{Path(self.name_of(sop_instance_uid)).stem}-{digest[:16]}.dcm"
         target = self.folder / name
         self._rows[name] = SetAside(name, sop_instance_uid, reason, digest)
@@ -63,7 +73,7 @@ class SetAsideFolder:
     def write(self) -> None:
         """Make the record of what was taken durable, and then the files: none is without its reason."""
         if self._rows:
-            write_rows(self.folder / RECORD, [row for _, row in sorted(self._rows.items())], SetAside)
+            write_sealed(self.folder / RECORD, [row for _, row in sorted(self._rows.items())], SetAside)
         if self._pending:
             publish(self._pending)
             self._pending.clear()
@@ -71,7 +81,12 @@ class SetAsideFolder:
     @property
     def rows(self) -> list[SetAside]:
         """Of the files that are there."""
-        return [row for name, row in sorted(self._rows.items()) if (self.folder / name).is_file()]
+        return [row for row in self.all_rows if (self.folder / row.file).is_file()]
+
+    @property
+    def all_rows(self) -> list[SetAside]:
+        """Of all that was ever set aside."""
+        return [row for _, row in sorted(self._rows.items())]
 
     def disputed(self) -> set[str]:
         """SOPInstanceUIDs of which two contents were ever set aside, or were about to be."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .atomic import write_if_changed
+from .vault import create_table, read_table, write_table
 
 Row = TypeVar("Row")
 
@@ -34,8 +35,7 @@ def schema_of(row_type: type) -> pa.Schema:
     return pa.schema([(field.name, _ARROW[hints[field.name]]) for field in fields(row_type)])
 
 
-def to_parquet(rows: Iterable[Row], row_type: type[Row]) -> bytes:
-    """The same rows give the same bytes."""
+def to_table(rows: Iterable[Row], row_type: type[Row]) -> pa.Table:
     hints = get_type_hints(row_type)
     records = []
     for row in rows:
@@ -44,26 +44,13 @@ def to_parquet(rows: Iterable[Row], row_type: type[Row]) -> bytes:
             if hints[name] == _PAIRS:
                 record[name] = [{"old": old, "new": new} for old, new in value]
         records.append(record)
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(records, schema=schema_of(row_type)), buffer)
-    return buffer.getvalue()
+    return pa.Table.from_pylist(records, schema=schema_of(row_type))
 
 
-def write_rows(
-    path: Path, rows: Iterable[Row], row_type: type[Row], mode: int = 0o600, folder_mode: int = 0o700
-) -> bool:
-    """Atomic; True where the file was written, False where it held these rows already."""
-    return write_if_changed(path, to_parquet(rows, row_type), mode, folder_mode)
-
-
-def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
-    """An absent file has no rows. A column that an older file lacks has the field's default."""
-    if not path.is_file():
-        return []
+def from_table(table: pa.Table, row_type: type[Row]) -> list[Row]:
+    """A column that the table lacks has the field's default."""
     hints = get_type_hints(row_type)
     rows = []
-    # One thread: pyarrow 26's reading threads now and then abort the interpreter when it ends.
-    table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
     there = [column for column in schema_of(row_type) if column.name in table.column_names]
     for record in table.select([column.name for column in there]).cast(pa.schema(there)).to_pylist():
         for name, value in record.items():
@@ -75,11 +62,39 @@ def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
     return rows
 
 
+def to_parquet(rows: Iterable[Row], row_type: type[Row]) -> bytes:
+    """In the clear. The same rows give the same bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(to_table(rows, row_type), buffer)
+    return buffer.getvalue()
+
+
+def write_rows(
+    path: Path, rows: Iterable[Row], row_type: type[Row], mode: int = 0o600, folder_mode: int = 0o700
+) -> bool:
+    """A table of counts, codes and pseudonyms. Atomic; True where the file was written, False where it held these rows
+    already."""
+    return write_if_changed(path, to_parquet(rows, row_type), mode, folder_mode)
+
+
+def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
+    """An absent file has no rows. A column that an older file lacks has the field's default."""
+    if not path.is_file():
+        return []
+    # One thread: pyarrow 26's reading threads now and then abort the interpreter when it ends.
+    return from_table(pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False), row_type)
+
+
 def write_sealed(path: Path, rows: Iterable[Row], row_type: type[Row]) -> bool:
-    """As write_rows(), of a table that identifies patients."""
-    return write_rows(path, rows, row_type)
+    """As write_rows(), of a table that identifies patients. Raises as read_sealed()."""
+    return write_table(path, to_table(rows, row_type))
+
+
+def create_sealed(path: Path, rows: Iterable[Row], row_type: type[Row]) -> bool:
+    """As write_sealed(), but False, and nothing written, where path exists; safe against a second process."""
+    return create_table(path, to_table(rows, row_type))
 
 
 def read_sealed(path: Path, row_type: type[Row]) -> list[Row]:
-    """As read_rows(), of what write_sealed() wrote."""
-    return read_rows(path, row_type)
+    """As read_rows(), of what write_sealed() wrote. Raises as vault.read_table()."""
+    return from_table(read_table(path), row_type) if path.is_file() else []

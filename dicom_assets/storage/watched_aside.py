@@ -8,7 +8,7 @@ from pathlib import Path
 from .atomic import UNFINISHED, make_folder, publish, remove_unfinished
 from .instance_files import FileSource
 from .set_aside import RECORD, SetAside
-from .tables import read_rows, write_rows
+from .tables import read_sealed, write_sealed
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER
 
 _PIECE = 1 << 20
@@ -20,7 +20,7 @@ class WatchedAside:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         remove_unfinished(folder)
-        self._rows = read_rows(folder / RECORD, SetAside)
+        self._rows = read_sealed(folder / RECORD, SetAside)
 
     def take(self, source: FileSource, suffix: str, reason: str) -> None:
         """A copy of the file, durable, and its record. Raises BadInput where it cannot be read, OSError."""
@@ -30,7 +30,7 @@ class WatchedAside:
         try:
             row = SetAside(name, "", reason, _copied(source, unfinished))
             rows = [*(row for row in self._rows if (self._folder / row.file).is_file()), row]
-            write_rows(self._folder / RECORD, rows, SetAside)  # first: no file is without its reason
+            write_sealed(self._folder / RECORD, rows, SetAside)  # first: no file is without its reason
             publish({unfinished: self._folder / name})
         except BaseException:
             unfinished.unlink(missing_ok=True)

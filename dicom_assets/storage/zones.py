@@ -7,6 +7,9 @@ from pathlib import Path
 RESTRICTED_FILE, RESTRICTED_FOLDER = 0o600, 0o700
 RELEASED_FILE, RELEASED_FOLDER = 0o640, 0o750
 
+#: Behind the batch's key in the name of its request
+REQUEST = ".request.parquet"
+
 
 @dataclass(frozen=True)
 class Zones:
@@ -20,7 +23,7 @@ class Zones:
         return self.restricted / "requests"
 
     def request(self, batch: str) -> Path:
-        return self.requests / f"{batch}.json"
+        return self.requests / f"{batch}{REQUEST}"
 
     def resolved_studies(self, batch: str) -> Path:
         """Rows of ResolvedStudy: what the archive answered to the request."""
@@ -46,6 +49,10 @@ class Zones:
     def quarantine(self, batch: str, study_key: str) -> Path:
         return self.restricted / "quarantine" / batch / study_key
 
+    def decisions(self, study_key: str) -> Path:
+        """Rows of Decision: what reviewers decided of the study's originals in quarantine, of whichever batch."""
+        return self.restricted / "decisions" / f"{study_key}.parquet"
+
     @property
     def mapping_folder(self) -> Path:
         return self.restricted / "mapping"
@@ -54,8 +61,23 @@ class Zones:
         return self.mapping_folder / f"{batch}.parquet"
 
     @property
+    def given_pseudonyms(self) -> Path:
+        """Rows of GivenPseudonym. In a folder of its own: what lies beside it are the parts of the batches."""
+        return self.mapping_folder / "given" / "pseudonyms.parquet"
+
+    @property
+    def mapping_key_id(self) -> Path:
+        """Names the key under which new tables are sealed; see keyring.py."""
+        return self.mapping_folder / "key_id"
+
+    @property
     def audit_log(self) -> Path:
         return self.mapping_folder / "audit.jsonl"
+
+    @property
+    def audit_head(self) -> Path:
+        """Number and hash of the audit log's last line."""
+        return self.audit_log.with_suffix(".head")
 
     def ledger(self, batch: str, stage: str) -> Path:
         return self.restricted / "ledger" / batch / f"{stage}.parquet"
@@ -65,5 +87,5 @@ class Zones:
         return self.restricted / "ledger" / batch / "closed"
 
     def report(self, batch: str, suffix: str) -> Path:
-        """suffix: html, json or parquet."""
+        """suffix: html, json, parquet or sha256."""
         return self.released / "reports" / f"{batch}.{suffix}"

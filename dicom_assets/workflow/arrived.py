@@ -16,19 +16,20 @@ from ..batches.request import load_request
 from ..deid.deidentify import notes_of
 from ..errors import DicomAssetsError
 from ..storage.atomic import delete
+from ..storage.decisions import decisions_on, discarded_of
 from ..storage.incoming import instances_in, is_declared_complete
 from ..storage.instance_files import FileSource
 from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, batches_by_study, held_by
-from ..storage.mapping import pseudonyms_in_use
 from ..storage.raw import RawFolder
 from ..storage.same_content import have_same_content
 from ..storage.set_aside import CONFLICT, NOT_OF_STUDY, SetAsideFolder
-from ..storage.tables import read_rows, write_rows
+from ..storage.tables import read_rows, read_sealed, write_rows, write_sealed
 from ..storage.zones import Zones
 from .closing import is_finished
 from .job import Job, working_on
 from .pseudonym_conflicts import refuse_pseudonym_conflicts
+from .settled_pseudonyms import settled_pseudonyms, settling
 from .withdraw import released_originals
 
 #: The row of a study whose folder holds what its manifest names, kept beside it.
@@ -42,11 +43,13 @@ def resolve_arrivals(job: Job, batch: str) -> list[StudyRow]:
     request = load_request(job.zones, batch)
     with working_on(job, batch):
         path = job.zones.resolved_studies(batch)
-        known = {study.study_key: study for study in read_rows(path, ResolvedStudy) if study.state == "found"}
+        known = {study.study_key: study for study in read_sealed(path, ResolvedStudy) if study.state == "found"}
         keys = {job.key.study_key(row.study_instance_uid): row.study_instance_uid for row in request.rows}
         studies = [known.get(key) or _resolved(job, batch, key, uid) for key, uid in keys.items()]
-        resolved = refuse_pseudonym_conflicts(job.key, studies, pseudonyms_in_use(job.zones, but_not=batch))
-        write_rows(path, resolved, ResolvedStudy)
+        with settling(job.zones):
+            in_use = settled_pseudonyms(job.zones, job.key, but_not=batch)
+            resolved = refuse_pseudonym_conflicts(job.key, studies, in_use)
+            write_sealed(path, resolved, ResolvedStudy)
         rows = [_found(study) for study in resolved]
         write_stage(job.zones, batch, "pacs_studies", rows)
     return rows
@@ -93,7 +96,7 @@ def _found(study: ResolvedStudy) -> StudyRow:
 def take_arrivals(job: Job, batch: str) -> list[StudyRow]:
     """One row a study: its files read back, each once, and the manifest written."""
     with working_on(job, batch):
-        resolved = {study.study_key: study for study in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+        resolved = {study.study_key: study for study in read_sealed(job.zones.resolved_studies(batch), ResolvedStudy)}
         found = require_stage(job.zones, batch, "pacs_studies")
         others = batches_by_study(job.zones)
         rows = []
@@ -133,9 +136,11 @@ class _Taking:
     study: ResolvedStudy
     others: list[str]
     folder: RawFolder = field(init=False)
+    _discarded: frozenset[str] = field(init=False)  #: SHA-256 of contents that a reviewer said are wrong
 
     def __post_init__(self) -> None:
         zones, key = self.job.zones, self.study.study_key
+        self._discarded = discarded_of(zones, key)
         aside = SetAsideFolder(zones.quarantine(self.batch, key), self.job.key.file_name)
         uid = self.study.study_instance_uid
         self.folder = RawFolder(zones.raw(self.batch, key), aside, uid, self.job.key.file_name)
@@ -152,7 +157,8 @@ class _Taking:
         """The manifest, and the row; files that are no part of it are left where they are."""
         is_declared = is_declared_complete(self.folder.folder)
         elsewhere = [self._taken_by(other) for other in self.others]
-        contents, duplicates = self._read_back({digest for other in elsewhere for digest in other.contents})
+        known = self._discarded.union(*(other.contents for other in elsewhere))
+        contents, duplicates = self._read_back(known)
         aside = self.folder.aside
         disputed = aside.disputed().union(*(other.disputed for other in elsewhere))
         for uid, files in contents.items():
@@ -188,7 +194,7 @@ class _Taking:
     def _taken_by(self, other: str) -> "_TakenBefore":
         zones, key = self.job.zones, self.study.study_key
         quarantine = zones.quarantine(other, key)
-        held = held_by(zones, key, [other])
+        held = {uid: one for uid, one in held_by(zones, key, [other]).items() if one[1].sha256 not in self._discarded}
         aside = SetAsideFolder(quarantine, self.job.key.file_name).rows
         conflicts = [row for row in aside if row.reason == CONFLICT and not row.settled]
         disputed, contents = {row.sop_instance_uid for row in conflicts}, {row.sha256 for row in conflicts}
@@ -228,8 +234,10 @@ def _are_same(one: tuple[Path, RawInstance], other: tuple[Path, RawInstance]) ->
 
 
 def set_aside_of(zones: Zones, batch: str, study_key: str) -> Counter[str]:
-    """Reason -> files of an arrived study that were never de-identified; none for other batches."""
+    """Reason -> files of an arrived study that were never de-identified, those of which a reviewer has decided, too;
+    none for other batches."""
     if not is_arrival(batch):
         return Counter()
-    rows = SetAsideFolder(zones.quarantine(batch, study_key), str).rows
-    return Counter(row.reason for row in rows)
+    aside, decided = SetAsideFolder(zones.quarantine(batch, study_key), str), decisions_on(zones, study_key)
+    there = {row.file for row in aside.rows}
+    return Counter(row.reason for row in aside.all_rows if row.file in there or row.sha256 in decided)

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from ..batches.key import is_arrival
 from ..batches.request import load_request
-from ..storage.atomic import delete, has_digest, write_file
+from ..storage.atomic import delete, has_digest, sha256, write_file
+from ..storage.audit import Event, record
+from ..storage.decisions import decisions_on
 from ..storage.incoming import instances_in
 from ..storage.instance_header import identity_of
 from ..storage.ledger import StudyRow, read_stage
 from ..storage.manifests import StagedInstance, manifest_of
 from ..storage.quarantine import keep_back, not_staged
-from ..storage.tables import read_rows
+from ..storage.tables import read_sealed
 from ..storage.zones import Zones
 from .job import Job, working_on
 from .withdraw import read_release
@@ -89,10 +91,12 @@ def close_batch(zones: Zones, batch: str, withheld: Mapping[str, str]) -> None:
 
 
 def _keep_in_quarantine(zones: Zones, batch: str, study_key: str, reason: str, withheld: Mapping[str, str]) -> None:
-    """What is not released gets a second name there, and its row, before it loses the first."""
+    """What is not released gets its row there, and a second name before it loses the first, unless a reviewer has
+    discarded it."""
     raw, quarantine = zones.raw(batch, study_key), zones.quarantine(batch, study_key)
-    staged = {row.raw_file: row for row in read_rows(manifest_of(zones.staging(batch, study_key)), StagedInstance)}
+    staged = {row.raw_file: row for row in read_sealed(manifest_of(zones.staging(batch, study_key)), StagedInstance)}
     released = set(read_release(zones, batch).files)
+    decisions = decisions_on(zones, study_key)
     rows = []
     for file in instances_in(raw):
         row = staged.get(file.name)
@@ -103,6 +107,8 @@ def _keep_in_quarantine(zones: Zones, batch: str, study_key: str, reason: str, w
         ):
             continue
         row = row or _of_file(file)
+        if decisions and (decided := decisions.get(sha256(file))):
+            row = replace(row, review=decided.text)
         rows.append(replace(row, reason=row.reason or withheld.get(f"{study_key}/{file.name}", reason) or _UNKNOWN))
     if rows:
         keep_back(raw, quarantine, rows)
@@ -121,5 +127,8 @@ def _finish_closing(zones: Zones, batch: str) -> None:
     """Delete the originals, all of which are released or in quarantine, and what was staged and not released."""
     if zones.closed(batch).read_bytes() == _CLOSED:
         return
-    delete(file for area in ("raw", "staging") for file in (zones.restricted / area / batch).glob("*/*.dcm"))
+    files = [file for area in ("raw", "staging") for file in (zones.restricted / area / batch).glob("*/*.dcm")]
+    if files:
+        record(zones, Event.DELETE, f"raw and staging of {batch}: {len(files)} files", "originals are not kept")
+    delete(files)
     write_file(zones.closed(batch), _CLOSED)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ..storage.atomic import has_digest
+from ..storage.decisions import decisions_on
 from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, batches_by_study, manifest_of
 from ..storage.raw import require_originals
-from ..storage.tables import read_rows
+from ..storage.tables import read_sealed
 from .closing import unless_closed
 from .job import Job, working_on
 from .parallel import Call, Outcome, Steps, map_studies, parts_of
@@ -21,7 +22,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
     """One row a study: de-identified and quarantined sum to received."""
     with working_on(job, batch):
         rows = require_stage(job.zones, batch, "raw_dicom")
-        resolved = {one.study_key: one for one in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+        resolved = {one.study_key: one for one in read_sealed(job.zones.resolved_studies(batch), ResolvedStudy)}
         rules = Rules.of(job.profile, job.key)
         others = {key: set(batches) - {batch} for key, batches in batches_by_study(job.zones).items()}
         tasks = [
@@ -35,6 +36,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
                 resolved[row.study_key].pseudonym,
                 resolved[row.study_key].identifiers,
                 _patients(job, row.study_key, others),
+                {sha256: one.text for sha256, one in decisions_on(job.zones, row.study_key).items()},
             )
             for row in rows
             if row.received
@@ -52,12 +54,12 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
 def _patients(job: Job, study_key: str, others: Mapping[str, set[str]]) -> frozenset[str]:
     """PatientIDs of the study's instances that other batches have de-identified."""
     manifests = (manifest_of(job.zones.staging(other, study_key)) for other in others.get(study_key, ()))
-    staged = (row for manifest in manifests for row in read_rows(manifest, StagedInstance))
+    staged = (row for manifest in manifests for row in read_sealed(manifest, StagedInstance))
     return frozenset(row.original_patient_id for row in staged if not row.reason)
 
 
 def _staged(job: Job, batch: str, row: StudyRow) -> list[StagedInstance]:
-    return read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance) if row.received else []
+    return read_sealed(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance) if row.received else []
 
 
 def _ledger_row(row: StudyRow, failed: Outcome | None, staged: list[StagedInstance]) -> StudyRow:
@@ -72,14 +74,15 @@ def _ledger_row(row: StudyRow, failed: Outcome | None, staged: list[StagedInstan
 
 
 def is_current(task: DeidTask) -> bool:
-    """The staging manifest rests on these very inputs, this profile and this key, and what it names is there: staged,
-    or released already."""
-    staged = read_rows(manifest_of(task.staging), StagedInstance)
-    raw = read_rows(manifest_of(task.raw), RawInstance)
-    inputs = {(one.file, one.sha256, task.rules.profile_digest, task.key_id) for one in raw}
+    """The staging manifest rests on these very inputs, this profile, this key and what reviewers decided, and what it
+    names is there: staged, or released already."""
+    staged = read_sealed(manifest_of(task.staging), StagedInstance)
+    raw = read_sealed(manifest_of(task.raw), RawInstance)
+    rules = task.rules.profile_digest, task.key_id
+    inputs = {(one.file, one.sha256, *rules, task.reviews.get(one.sha256, "")) for one in raw}
     return (
         bool(staged)
-        and {(s.raw_file, s.raw_sha256, s.profile_digest, s.key_id) for s in staged} == inputs
+        and {(s.raw_file, s.raw_sha256, s.profile_digest, s.key_id, s.review) for s in staged} == inputs
         and all(
             (task.staging / one.file).is_file() or has_digest(task.released / one.released_path, one.sha256)
             for one in staged
@@ -90,7 +93,7 @@ def is_current(task: DeidTask) -> bool:
 
 def deidentify_study(task: DeidTask) -> Steps[int]:
     """De-identify one study into its staging folder; how many instances."""
-    raw = read_rows(manifest_of(task.raw), RawInstance)
+    raw = read_sealed(manifest_of(task.raw), RawInstance)
     clear_staging(task)
     parts = yield [Call(stage_instances, task, part) for part in parts_of(raw)]
     (count,) = yield [Call(finish_staging, task, [staged for part in parts for staged in part])]

@@ -21,7 +21,7 @@ from ..storage.incoming import WaitingStudy, waiting_studies
 from ..storage.ledger import batches_begun, read_stage
 from ..storage.manifests import MANIFEST, StagedInstance, manifest_of
 from ..storage.set_aside import RECORD, SetAside
-from ..storage.tables import read_rows
+from ..storage.tables import read_sealed
 from ..storage.zones import Zones
 from .closing import is_finished
 from .job import coded_file_errors, zones_of
@@ -136,8 +136,8 @@ _RECORDS = (MANIFEST, RECORD)
 @lru_cache(1 << 14)
 def _reasons(folder: Path, *_versions: object) -> Mapping[str, str]:
     """File name -> reason code. versions: of the records, so that they are read once."""
-    staged = {row.raw_file: row.reason for row in read_rows(manifest_of(folder), StagedInstance)}
-    return staged | {row.file: row.reason for row in read_rows(folder / RECORD, SetAside)}
+    staged = {row.raw_file: row.reason for row in read_sealed(manifest_of(folder), StagedInstance)}
+    return staged | {row.file: row.reason for row in read_sealed(folder / RECORD, SetAside)}
 
 
 def _version(path: Path) -> tuple[int, int] | None:

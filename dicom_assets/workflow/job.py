@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from ..deid.profile import Profile, load_profile
@@ -11,8 +11,15 @@ from ..errors import DicomAssetsError, Refused, from_os_error
 from ..pacs.archive import Archive
 from ..settings import Settings
 from ..storage.atomic import LONG_AGO, exclusive_lock, remove_unfinished
+from ..storage.audit import refusals_recorded
+from ..storage.forgotten import refuse_forgotten
+from ..storage.key_sources import KeyCommand, KeyFile, KeySource
+from ..storage.keyring import Keyring
 from ..storage.keys import load_or_make_key
 from ..storage.mapping import key_ids_in_use, mapped_batches
+from ..storage.permissions import refuse_open_folders
+from ..storage.syslog import send_to
+from ..storage.vault import open_vault
 from ..storage.zones import Zones
 from .archives import archive_from
 from .breaker import breaker_folder
@@ -49,20 +56,47 @@ class Job:
 
 
 def zones_of(settings: Settings) -> Zones:
-    return Zones(settings.restricted_root, settings.released_root)
+    """The zones, and their vault open; which keys it has is found out when the first table is written or read."""
+    return keyring_of(settings).zones
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """The mapping keys of the restricted root, in use from now on."""
+    zones = Zones(settings.restricted_root, settings.released_root)
+    send_to(zones, settings.syslog)
+    return open_vault(zones.restricted, Keyring(zones, key_source(settings)))
+
+
+def key_source(settings: Settings) -> KeySource:
+    """Where the mapping key comes from."""
+    if settings.mapping_key_command:
+        return KeyCommand(settings.mapping_key_command)
+    return KeyFile(settings.mapping_key_file)
 
 
 def key_of(settings: Settings) -> PseudonymKey:
-    """The pseudonym key, made on first use. Raises BadInput or Refused where it cannot be used, or is not that of the
-    mapping."""
-    zones = zones_of(settings)
+    """The pseudonym key, made on first use. Raises BadInput or Refused where one of the two keys cannot be used, or is
+    not that of the mapping, or where others may look into our folders; the audit log has it."""
+    keyring = keyring_of(settings)
+    zones = keyring.zones
     with coded_file_errors():
+        keyring.check()
+    with coded_file_errors(), _audited(zones):
+        refuse_open_folders(zones)
+        refuse_forgotten(zones)
         if mapped_batches(zones) and not settings.pseudonym_key_file.exists():
             raise Refused("KEY_FILE_MISSING")
         key = PseudonymKey(load_or_make_key(settings.pseudonym_key_file))
         if key_ids_in_use(zones) - {key.key_id}:
             raise Refused("KEY_FILE_NOT_THE_SAME")
     return key
+
+
+@contextmanager
+def _audited(zones: Zones) -> Iterator[None]:
+    """Where nothing was ever kept, nothing can be refused that matters."""
+    with refusals_recorded(zones, "keys and permissions") if zones.restricted.is_dir() else nullcontext():
+        yield
 
 
 def archives_of(settings: Settings) -> tuple[Archive, ...]:
@@ -115,6 +149,7 @@ def working_on(job: Job, batch: str) -> Iterator[None]:
     """One process at a time works on a batch; what a killed one left unfinished is cleared away. File errors are
     coded."""
     with coded_file_errors(), exclusive_lock(job.zones.lock(batch)):
+        refuse_forgotten(job.zones)
         _clear_unfinished(job.zones, batch)
         yield
 

@@ -36,21 +36,21 @@ class Outgoing:
         return folder.parent.name, folder.name
 
 
-def released_instances(zones: Zones, batch: str) -> list[Outgoing]:
-    """Raises BadInput: BATCH_NOT_RELEASED, also while a release is under way; STAGE_NOT_RUN where what it rests on has
-    changed since."""
+def released_instances(zones: Zones, batch: str, why: str = "delivery") -> list[Outgoing]:
+    """why: for the audit log, since the mapping is read. Raises BadInput: BATCH_NOT_RELEASED, also while a release is
+    under way; STAGE_NOT_RUN where what it rests on has changed since."""
     release = read_release(zones, batch)
     if not release.inputs:
         raise BadInput("BATCH_NOT_RELEASED")
     require_stage(zones, batch, "validation_report")
-    part = read_part(zones, batch)
+    part = read_part(zones, batch, ("Anonymized Filename", "sha256_anonymized"), why=why)
     proved = dict(zip(part["Anonymized Filename"], part["sha256_anonymized"], strict=True))
     return [Outgoing(zones.released, file, proved.get(file, "")) for file in release.files]
 
 
 def parcel_of(outgoing: Outgoing) -> Parcel:
     """Raises Refused("FILE_NOT_AS_RECORDED"). Its content is looked at when it is opened to be sent."""
-    with _opened(outgoing) as file:
+    with open_released(outgoing) as file:
         head = _head_of(file)
         stop = os.fstat(file.fileno()).st_size
     if head.sop_instance_uid != outgoing.sop_instance_uid:
@@ -68,7 +68,7 @@ def parcel_of(outgoing: Outgoing) -> Parcel:
 
 def _proved(outgoing: Outgoing, head: FileHead) -> BinaryIO:
     """The open file, whose bytes have the digest that was recorded when it was proved."""
-    file = _opened(outgoing)
+    file = open_released(outgoing)
     try:
         if hashlib.file_digest(file, "sha256").hexdigest() != outgoing.sha256 or _head_of(file) != head:
             raise Refused("FILE_NOT_AS_RECORDED")
@@ -78,7 +78,7 @@ def _proved(outgoing: Outgoing, head: FileHead) -> BinaryIO:
     return file
 
 
-def _opened(outgoing: Outgoing) -> BinaryIO:
+def open_released(outgoing: Outgoing) -> BinaryIO:
     """A file of its own below the released root: no link anywhere on the way, and nothing that leads out of it."""
     root = outgoing.root.resolve()
     path = root / outgoing.file

@@ -15,16 +15,18 @@ import resource
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import forkserver
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..errors import DicomAssetsError, RetryLater, from_os_error
 from ..quiet import describe_bug, silence_libraries
+from ..storage.vault import Keys, open_vault, opened_vaults
 
 _LOG = logging.getLogger(__name__)
 
@@ -198,7 +200,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(opened_vaults(),))
 
 
 def _answer(future: Future) -> _Answer:
@@ -210,8 +212,10 @@ def _answer(future: Future) -> _Answer:
         return None, "INTERNAL_ERROR", describe_bug(error)
 
 
-def _start_worker() -> None:
+def _start_worker(vaults: Mapping[Path, Keys]) -> None:
     silence_libraries()
+    for root, keys in vaults.items():
+        open_vault(root, keys)
     resource.setrlimit(resource.RLIMIT_AS, (_WORKER_MEMORY, _WORKER_MEMORY))
     gc.freeze()  # what was imported is not looked through again
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -8,7 +8,12 @@ import numpy as np
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from ..deid.residual import AFTER_THE_DATA_SET, PIXEL_TAGS, Piece
 from .instance_checks import number, text, value_of
@@ -146,7 +151,15 @@ def _meaning(dataset: Dataset) -> tuple:
     so they count only where the encoded bytes are compared."""
     keywords = [k for k in _GEOMETRY if k not in ("PlanarConfiguration", "PhotometricInterpretation")]
     values = [text(dataset, keyword) or ("1" if keyword == "NumberOfFrames" else "") for keyword in keywords]
-    return (*values, *(text(dataset, keyword) for keyword in _PALETTE))
+    return (*values, *(_lookup_table(dataset, keyword) for keyword in _PALETTE))
+
+
+def _lookup_table(dataset: Dataset, keyword: str) -> object:
+    """Its words are encoded as the data set is."""
+    value = value_of(dataset, keyword)
+    if isinstance(value, bytes) and len(value) % 2 == 0 and dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian:
+        return np.frombuffer(value, ">u2").astype("<u2").tobytes()
+    return value
 
 
 def _same_encoding(original: Dataset, output: Dataset) -> bool:

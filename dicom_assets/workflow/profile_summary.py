@@ -26,7 +26,7 @@ _GROUPS = {
     "regenerate_uids": "UIDs",
 }
 #: The elements that every profile is asked about first
-_ELEMENTS = (
+ELEMENTS = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge", "PatientWeight", "EthnicGroup",
     "PatientAddress", "PatientTelephoneNumbers", "OtherPatientIDs", "OtherPatientNames", "InstitutionName",
     "InstitutionAddress", "ReferringPhysicianName", "PhysiciansOfRecord", "PerformingPhysicianName", "OperatorsName",
@@ -43,7 +43,7 @@ def tables() -> str:
     groups = [[title, *(_of_group(one, switch) for one in profiles)] for switch, title in _GROUPS.items()]
     groups.append(["Other rows of E.1-1", *(_of_group(one, "") for one in profiles)])
     groups += [[title, *(does(one) for one in profiles)] for title, does in _CLASSES.items()]
-    elements = [[f"`{name}`", *(_word(one, tag_of(name)) for one in profiles)] for name in _ELEMENTS]
+    elements = [[f"`{name}`", *(word_for(one, tag_of(name)) for one in profiles)] for name in ELEMENTS]
     return "\n\n".join(_markdown([first, *SHIPPED], rows) for first, rows in (("group", groups), ("element", elements)))
 
 
@@ -51,11 +51,12 @@ def _of_group(profile: Profile, switch: str) -> str:
     """How many elements of the group each thing happens to."""
     members = group_members()
     tags = (int(row["tag"], 16) for row in rows_of(E_1_1) if set(row["tag"]) <= set("0123456789ABCDEF"))
-    words = Counter(_word(profile, tag) for tag in tags if tag >> 16 > 4 and members.get(tag, "") == switch)
+    words = Counter(word_for(profile, tag) for tag in tags if tag >> 16 > 4 and members.get(tag, "") == switch)
     return ", ".join(f"{count} {word}" for word, count in sorted(words.items(), key=lambda one: (-one[1], one[0])))
 
 
-def _word(profile: Profile, tag: int) -> str:
+def word_for(profile: Profile, tag: int) -> str:
+    """What happens to an element of a CT image, in a word or two."""
     rule, vr = profile.explain(tag), vr_of(tag)
     if rule.keyword in _PSEUDONYM and rule.code != "K":
         return "pseudonym"
@@ -74,7 +75,7 @@ def _cleaned(vr: str, dates: str) -> str:
 
 
 def _example(keyword: str, profile: Profile) -> str:
-    return _word(profile, tag_of(keyword))
+    return word_for(profile, tag_of(keyword))
 
 
 def _private(profile: Profile) -> str:
@@ -96,9 +97,9 @@ _CLASSES = {
     "Other names of persons": lambda profile: _example("EvaluatorName", profile),
     "Other dates": lambda profile: _example("ExpirationDateTime", profile),
     "Other numbers and codes": lambda profile: _example("Rows", profile),
-    "Elements that the dictionary does not know": lambda profile: _word(profile, 0x00081FFE),
+    "Elements that the dictionary does not know": lambda profile: word_for(profile, 0x00081FFE),
     "Overlays": lambda profile: "regions of interest kept" if "clean_graphics" in profile.options else "removed",
-    "Curves, digital signatures": lambda profile: _word(profile, 0x50003000),
+    "Curves, digital signatures": lambda profile: word_for(profile, 0x50003000),
     "Private elements": _private,
     "Encapsulated documents": _documents,
     "Images that may show text": _pixels,

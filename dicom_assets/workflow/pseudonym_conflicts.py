@@ -14,11 +14,12 @@ PSEUDONYM_CONFLICT = "PATIENT_PSEUDONYM_CONFLICT"
 def refuse_pseudonym_conflicts(
     key: PseudonymKey, studies: Iterable[ResolvedStudy], in_use: dict[str, str]
 ) -> list[ResolvedStudy]:
-    """Studies whose patient would have two pseudonyms, or whose pseudonym two patients, are refused before anything is
-    retrieved. in_use: original patient ID -> pseudonym, of earlier batches. Sorted by study key."""
+    """Studies whose patient would have two pseudonyms, or whose pseudonym two patients, or is a patient's ID, are
+    refused before anything is retrieved. in_use: original patient ID -> pseudonym, as settled_pseudonyms() has it.
+    Sorted by study key."""
     studies = [_as_before(key, study, in_use) for study in sorted(studies, key=lambda study: study.study_key)]
     pseudonyms, patients = defaultdict(set), defaultdict(set)
-    pairs = {(s.patient_id, _pseudonym_of(key, s)) for s in studies if s.state == "found"} | set(in_use.items())
+    pairs = {(s.patient_id, pseudonym_of(key, s)) for s in studies if s.state == "found"} | set(in_use.items())
     for patient, pseudonym in pairs:
         if patient and pseudonym:
             pseudonyms[patient].add(pseudonym)
@@ -26,7 +27,11 @@ def refuse_pseudonym_conflicts(
     return [
         replace(study, state="refused", reason=PSEUDONYM_CONFLICT)
         if study.state == "found"
-        and (len(pseudonyms[study.patient_id]) > 1 or len(patients[_pseudonym_of(key, study)]) > 1)
+        and (
+            len(pseudonyms[study.patient_id]) > 1
+            or len(patients[pseudonym_of(key, study)]) > 1
+            or study.pseudonym in pseudonyms  # a patient's ID
+        )
         else study
         for study in studies
     ]
@@ -35,12 +40,12 @@ def refuse_pseudonym_conflicts(
 def _as_before(key: PseudonymKey, study: ResolvedStudy, in_use: dict[str, str]) -> ResolvedStudy:
     """A study that brings no pseudonym takes the one that the site gave its patient in an earlier batch."""
     given = in_use.get(study.patient_id, "") if study.patient_id and study.state == "found" else ""
-    if study.pseudonym or not given or given == _pseudonym_of(key, study):
+    if study.pseudonym or not given or given == pseudonym_of(key, study):
         return study
     return replace(study, pseudonym=given)
 
 
-def _pseudonym_of(key: PseudonymKey, study: ResolvedStudy) -> str:
+def pseudonym_of(key: PseudonymKey, study: ResolvedStudy) -> str:
     """What the patient will be called; empty where that depends on how the files encode the ID."""
     if study.pseudonym or not study.patient_id.isascii():
         return study.pseudonym

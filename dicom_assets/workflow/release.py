@@ -12,24 +12,27 @@ from hashlib import sha256
 from pathlib import Path
 
 from ..storage.atomic import delete, exclusive_lock
+from ..storage.audit import Event, record
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
-from ..storage.mapping import read_part
+from ..storage.mapping import Part, offsets_in_use, read_part
 from ..storage.raw import require_originals
-from ..storage.tables import read_rows
+from ..storage.tables import read_sealed
+from ..storage.vault import content_digest
 from ..storage.zones import Zones
 from .arrived import set_aside_of
 from .closing import close_unless_kept, unless_closed
 from .job import Job, coded_file_errors, working_on
 from .parallel import map_studies
+from .promises import promises_of
 from .pseudonym_conflicts import PSEUDONYM_CONFLICT
 from .released_files import are_released, conflicts, copy_into_release, unfinished_folder
-from .report import BatchReport, CheckResult, batch_report, write_report
+from .report import FORMS, BatchReport, CheckResult, batch_report, write_report
 from .report_content import Loss
 from .uid_pairs import compare_studies
 from .validate import validate_study
 from .validate_part import ValidationTask
-from .verdict import Finding, StudyVerdict, withheld_instances, without_withheld
+from .verdict import Finding, StudyVerdict, withheld_instances
 from .withdraw import begin_release, finish_release, read_release, withdraw
 
 MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
@@ -91,14 +94,18 @@ def _release(
     failed: dict[str, str],
 ) -> list[StudyRow]:
     """inputs: of _inputs_digest(). verdicts, failed: of _validate()."""
-    across = compare_studies(verdicts.values())
-    mapped = _mapped_files(job.zones, batch)
+    shifts = job.profile.dates == "shift"
+    across = compare_studies(verdicts.values(), offsets_in_use(job.zones, but_not=batch) if shifts else {})
+    mapping = read_part(job.zones, batch, why="validation_report")
+    mapped = dict(zip(mapping["Anonymized Filename"], mapping["sha256_anonymized"], strict=True))
     studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
     final = [study.final_row() for study in studies]
-    report = _report(job, batch, studies, final, [*verdicts.values()], across, mapped)
+    report = _report(job, batch, studies, final, [*verdicts.values()], across, _mapping_check(mapping, studies, mapped))
     write_report(job.zones, batch, report)
     files = [one.released_path for study in studies for one in study.released]
     withdraw(job.zones, batch, but_not=files)
+    if files:
+        record(job.zones, Event.RELEASE, _counts(batch, studies), "validation_report")
     begin_release(job.zones, batch, files)
     with job.progress("releasing", len(studies)) as step, unfinished_folder(job.zones.released, batch) as unfinished:
         for study in studies:
@@ -113,22 +120,27 @@ def _release(
     return final
 
 
+def _counts(batch: str, studies: Sequence[_Study]) -> str:
+    released = [len(study.released) for study in studies if study.released]
+    return f"{batch}: {sum(released)} instances of {len(released)} studies"
+
+
 def _staged(zones: Zones, batch: str, study_key: str) -> list[StagedInstance]:
-    return [row for row in read_rows(manifest_of(zones.staging(batch, study_key)), StagedInstance) if not row.reason]
+    return [row for row in read_sealed(manifest_of(zones.staging(batch, study_key)), StagedInstance) if not row.reason]
 
 
 def _validate(job: Job, batch: str, rows: Iterable[StudyRow]) -> tuple[dict[str, StudyVerdict], dict[str, str]]:
     """Verdicts by study key, and the codes of the studies that could not be judged."""
-    resolved = {s.study_key: s for s in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+    resolved = {s.study_key: s for s in read_sealed(job.zones.resolved_studies(batch), ResolvedStudy)}
+    promises = promises_of(job.profile)
     tasks = [
         ValidationTask(
             study_key=row.study_key,
             raw_folder=job.zones.raw(batch, row.study_key),
             staging_folder=job.zones.staging(batch, row.study_key),
             released_root=job.zones.released,
-            kept_tags=job.profile.kept_tags,
-            cleaned_tags=job.profile.cleaned_tags,
-            keeps_private=job.profile.keeps_private,
+            promises=promises,
+            deidentified=row.deidentified,
             extra_identifiers=resolved[row.study_key].identifiers,
         )
         for row in rows
@@ -151,17 +163,18 @@ def _decide(
     mapped: dict[str, str],
 ) -> _Study:
     """Unproved means not released: an instance goes only if nothing at all speaks against it."""
-    manifest = read_rows(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance)
+    manifest = read_sealed(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance)
     quarantined = Counter(one.reason for one in manifest if one.reason)
     quarantined += set_aside_of(job.zones, batch, row.study_key)
     staged = {Path(one.file).stem: one for one in manifest if row.deidentified and not one.reason}
     whole = _reason_against_all(row, verdict, failed)
     if whole:
         return _Study(row, quarantined, staged, dict.fromkeys(staged, whole))
-    own = {finding.instance: finding.reason for finding in verdict.findings}
-    of_study = [one.reason for one in across if one.study_key == row.study_key] + [own.get("", "VALIDATION_FAILED")]
-    withheld = {uid: own.get(uid, of_study[0]) for uid in withheld_instances(verdict, across) & set(staged)}
     judged = {facts.instance for facts in verdict.instances}
+    own = {finding.instance: finding.reason for finding in verdict.findings}
+    of_study = [one.reason for one in across if one.study_key == row.study_key]
+    of_study += [reason for instance, reason in own.items() if instance not in judged] + ["VALIDATION_FAILED"]
+    withheld = {uid: own.get(uid, of_study[0]) for uid in withheld_instances(verdict, across) & set(staged)}
     for uid, one in staged.items():
         if uid not in judged:
             withheld.setdefault(uid, "VALIDATION_FAILED")
@@ -184,17 +197,11 @@ def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dic
     return ""
 
 
-def _mapped_files(zones: Zones, batch: str) -> dict[str, str]:
-    """Path below the released root -> SHA-256, of every row of the batch's mapping."""
-    part = read_part(zones, batch)
-    return dict(zip(part["Anonymized Filename"], part["sha256_anonymized"], strict=True))
-
-
-def _mapping_check(zones: Zones, batch: str, studies: Sequence[_Study], mapped: dict[str, str]) -> CheckResult:
-    """One patient has one pseudonym and one pseudonym one patient; every staged instance has its row."""
-    part = read_part(zones, batch)
-    rows = len(part["batch"])
-    pairs = {*zip(part["Original Patient ID"], part["Anonymized ID"], strict=True)}
+def _mapping_check(mapping: Part, studies: Sequence[_Study], mapped: dict[str, str]) -> CheckResult:
+    """One patient has one pseudonym and one pseudonym one patient; every staged instance has its row. mapped: path
+    below the released root -> SHA-256, of every row."""
+    rows = len(mapping["batch"])
+    pairs = {*zip(mapping["Original Patient ID"], mapping["Anonymized ID"], strict=True)}
     named = [pair for pair in pairs if pair[0]]  # instances without an ID have a pseudonym of their study
     doubled = len(named) * 2 - len({old for old, _ in named}) - len({new for _, new in named})
     staged = [one for study in studies for one in study.staged.values()]
@@ -216,7 +223,7 @@ def _report(
     rows: Sequence[StudyRow],
     verdicts: Sequence[StudyVerdict],
     across: Sequence[Finding],
-    mapped: dict[str, str],
+    mapping_check: CheckResult,
 ) -> BatchReport:
     quarantined: list[Loss] = []
     for study, row in zip(studies, rows, strict=True):
@@ -225,18 +232,27 @@ def _report(
         elif row.quarantined:
             quarantined.append((row.study_key, row.reason, row.quarantined))
     stays = {uid for study in studies for uid in study.withheld}
-    shown = [without_withheld(verdict, stays) for verdict in verdicts]
     withheld = Counter((study.row.study_key, reason) for study in studies for reason in study.withheld.values())
     return batch_report(
         batch=batch,
         profile=job.profile,
         rows=rows,
-        verdicts=shown,
+        verdicts=[_with_reviews(verdict, studies) for verdict in verdicts],
         across=across,
-        more_checks=(_mapping_check(job.zones, batch, studies, mapped),),
+        more_checks=(mapping_check,),
         quarantined=quarantined,
         withheld=tuple((key, reason, count) for (key, reason), count in sorted(withheld.items())),
+        held_back=stays,
+        key_ids=(one.key_id for study in studies for one in study.staged.values()),
     )
+
+
+def _with_reviews(verdict: StudyVerdict, studies: Iterable[_Study]) -> StudyVerdict:
+    """A note on each instance that goes out because a reviewer vouched for it, or chose it."""
+    study = next(study for study in studies if study.row.study_key == verdict.study_key)
+    vouched = [Path(one.file).stem for one in study.released if one.review]
+    notes = [Finding(verdict.study_key, uid, "", "RELEASED_AFTER_REVIEW", "") for uid in vouched]
+    return replace(verdict, notes=(*verdict.notes, *notes))
 
 
 def read_check(zones: Zones, batch: str, name: str) -> CheckResult:
@@ -251,10 +267,8 @@ def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
     digest = sha256(job.profile.digest.encode())
     for row in rows:
         digest.update(repr(row).encode())
-        manifest = manifest_of(job.zones.staging(batch, row.study_key))
-        digest.update(manifest.read_bytes() if manifest.is_file() else b"")
-    mapping = job.zones.mapping(batch)
-    digest.update(mapping.read_bytes() if mapping.is_file() else b"")
+        digest.update(content_digest(manifest_of(job.zones.staging(batch, row.study_key))).encode())
+    digest.update(content_digest(job.zones.mapping(batch)).encode())
     return digest.hexdigest()
 
 
@@ -266,7 +280,7 @@ def _is_finished(job: Job, batch: str, inputs: str, rows: Iterable[StudyRow]) ->
         read_release(zones, batch).inputs == inputs
         and zones.ledger(batch, "validation_report").is_file()
         and not any(row.withheld for row in read_stage(zones, batch, "validation_report"))
-        and all(zones.report(batch, suffix).is_file() for suffix in ("html", "json", "parquet"))
+        and all(zones.report(batch, suffix).is_file() for suffix in FORMS)
         and all(
             are_released(zones.released, _staged(zones, batch, row.study_key), job.workers)
             for row in rows

@@ -9,12 +9,12 @@ from ..batches.request import RequestRow, load_request
 from ..errors import DicomAssetsError, RetryLater
 from ..storage.ledger import StudyRow, write_stage
 from ..storage.manifests import ResolvedStudy, held_by
-from ..storage.mapping import pseudonyms_in_use
-from ..storage.tables import read_rows, write_rows
+from ..storage.tables import read_sealed, write_sealed
 from .arrived import resolve_arrivals
 from .closing import unless_closed
 from .job import Job, working_on
 from .pseudonym_conflicts import PSEUDONYM_CONFLICT, refuse_pseudonym_conflicts
+from .settled_pseudonyms import settled_pseudonyms, settling
 
 
 @unless_closed("pacs_studies")
@@ -27,7 +27,7 @@ def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
     with working_on(job, batch):
         path = job.zones.resolved_studies(batch)
         before = defaultdict(list)
-        for study in read_rows(path, ResolvedStudy):
+        for study in read_sealed(path, ResolvedStudy):
             before[study.request_key].append(study)
         known = {row: before[job.key.request_key(row.canonical)] for row in request.rows}
         to_ask = [row for row in request.rows if not _is_known(known[row])]
@@ -49,9 +49,10 @@ def resolve_studies(job: Job, batch: str) -> list[StudyRow]:
                 step()
         if unanswered and len(unanswered) == len(to_ask):
             raise RetryLater(unanswered[0].code)
-        in_use = pseudonyms_in_use(job.zones, but_not=batch)
-        resolved = refuse_pseudonym_conflicts(job.key, studies.values(), in_use)
-        write_rows(path, resolved, ResolvedStudy)
+        with settling(job.zones):
+            in_use = settled_pseudonyms(job.zones, job.key, but_not=batch)
+            resolved = refuse_pseudonym_conflicts(job.key, studies.values(), in_use)
+            write_sealed(path, resolved, ResolvedStudy)
         rows = [_ledger_row(study) for study in resolved]
         write_stage(job.zones, batch, "pacs_studies", rows)
     return rows

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from ..batches.key import is_arrival
 from ..batches.request import load_request
 from ..errors import DicomAssetsError, RetryLater
+from ..storage.decisions import discarded_of
 from ..storage.ledger import StudyRow, read_stage, require_stage, write_stage
 from ..storage.manifests import ResolvedStudy, batches_holding, held_by
 from ..storage.raw import RawFolder
 from ..storage.set_aside import SetAsideFolder
-from ..storage.tables import read_rows, write_rows
+from ..storage.tables import read_rows, read_sealed, write_rows
 from .arrived import take_arrivals
 from .closing import unless_closed
 from .job import Job, working_on
@@ -46,7 +47,7 @@ def retrieve_studies(job: Job, batch: str) -> list[StudyRow]:
     but_not = {row.study_instance_uid: row.but_not for row in load_request(job.zones, batch).rows}
     with working_on(job, batch):
         before = {row.study_key: row for row in read_stage(job.zones, batch, "raw_dicom")}
-        resolved = {s.study_key: s for s in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+        resolved = {s.study_key: s for s in read_sealed(job.zones.resolved_studies(batch), ResolvedStudy)}
         stage = _Stage(job, batch, before, but_not, Patience())
         found = require_stage(job.zones, batch, "pacs_studies")
         rows = []
@@ -90,7 +91,7 @@ def _retrieval(stage: _Stage, study: ResolvedStudy) -> Retrieval:
     job, key = stage.job, study.study_key
     but_not = stage.but_not.get(study.study_instance_uid, ())
     others = [batch for batch in batches_holding(job.zones, key) if batch not in (stage.batch, *but_not)]
-    aside = SetAsideFolder(job.zones.quarantine(stage.batch, key), job.key.file_name)
+    aside = SetAsideFolder(job.zones.quarantine(stage.batch, key), job.key.file_name, discarded_of(job.zones, key))
     folder = RawFolder(job.zones.raw(stage.batch, key), aside, study.study_instance_uid, job.key.file_name)
     return Retrieval(
         job=job,

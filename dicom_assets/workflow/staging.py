@@ -1,7 +1,7 @@
 """What the workers of anonymized_dicom do: instances into the staging folder, or kept back with a reason."""
 
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import file_digest, sha256
@@ -13,10 +13,11 @@ from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError
 from ..pixels.triage import triage
 from ..storage.atomic import make_folder, publish, remove_unfinished, write_unfinished
+from ..storage.decisions import RELEASE
 from ..storage.instance_files import FileSource, write_parts
 from ..storage.manifests import RawInstance, StagedInstance, manifest_of
 from ..storage.quarantine import keep_back, not_staged
-from ..storage.tables import write_rows
+from ..storage.tables import write_sealed
 from ..storage.zones import RESTRICTED_FOLDER
 
 
@@ -37,7 +38,7 @@ class Rules:
 class DeidTask:
     """One study. pseudonym: the patient's, where the site brought its own; else empty. known: what else the archive and
     the request say of the patient. other_patients: PatientIDs under which other batches have de-identified instances of
-    the study."""
+    the study. reviews: SHA-256 -> what a reviewer decided of that content, `release CODE` or `discard CODE`."""
 
     study_key: str
     raw: Path
@@ -48,6 +49,7 @@ class DeidTask:
     pseudonym: str
     known: tuple[str, ...] = field(repr=False, default=())
     other_patients: frozenset[str] = field(repr=False, default=frozenset())
+    reviews: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key_id(self) -> str:
@@ -84,13 +86,14 @@ def finish_staging(task: DeidTask, staged: Sequence[Staged]) -> int:
     """Give the files of the study their names, once all are durable, and write the manifest that names them, last; how
     many instances. staged: all of the study's."""
     rows = [one.row for one in staged]
-    if len(({row.original_patient_id for row in rows} | task.other_patients) - {""}) > 1:
-        rows = [_withheld(row, "TWO_PATIENTS_IN_STUDY") for row in rows]
+    patients = {row.original_patient_id for row in rows if not row.is_discarded}
+    if len((patients | task.other_patients) - {""}) > 1:
+        rows = [row if row.is_discarded else _withheld(row, "TWO_PATIENTS_IN_STUDY") for row in rows]
     else:
         publish({task.staging / one.temp: task.staging / one.row.file for one in staged if one.temp})
     remove_unfinished(task.staging)
     _fill_quarantine(task, [row for row in rows if row.reason])
-    write_rows(manifest_of(task.staging), rows, StagedInstance)
+    write_sealed(manifest_of(task.staging), rows, StagedInstance)
     return len(rows)
 
 
@@ -103,15 +106,18 @@ def _engine(rules: bytes) -> tuple[Profile, Deidentifier]:
 
 def _one(task: DeidTask, profile: Profile, engine: Deidentifier, instance: RawInstance) -> Staged:
     row = not_staged(instance.file, instance.sop_instance_uid, instance.sha256, task.rules.profile_digest, task.key_id)
+    row = replace(row, review=task.reviews.get(instance.sha256, ""))
     with (task.raw / instance.file).open("rb", buffering=0) as file:
         source = FileSource(file.fileno())
+        if row.is_discarded:
+            return Staged(replace(_told(row, source), reason=row.review.partition(" ")[2]))
         try:
             result = engine.deidentify(source, task.pseudonym, task.known)
         except DicomAssetsError as error:
             return Staged(replace(_told(row, source), reason=error.code))
         row = _noted(row, result.notes)
         risk = "" if profile.pixels == "unexamined" else triage(result.notes)
-        if risk:
+        if risk and row.review != f"{RELEASE} {risk}":
             return Staged(replace(row, reason=risk))
         return _written(task, row, result, source)
 
@@ -132,6 +138,7 @@ def _written(task: DeidTask, row: StagedInstance, result: Deidentified, source: 
         tags=result.tags,
         uids=result.uids,
         uid_tags=result.uid_tags,
+        date_offset_days=result.date_offset_days,
     )
     return Staged(row, temp.name)
 

@@ -2,12 +2,15 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
-from pydicom.datadict import keyword_for_tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 from pydicom.uid import UID_dictionary
 
 from ..deid.residual import Piece
+from .date_offsets import compare_offsets
 from .verdict import Finding, PatientPair, StudyVerdict, UidPair
 
 CHECK = "uids_are_consistent"
@@ -21,13 +24,24 @@ def object_uids(pieces: Iterable[Piece]) -> dict[tuple, tuple[str, list[str]]]:
     """(path, tag) -> (place, values) of each element of a data set that names objects by UID."""
     found = {}
     for piece in pieces:
-        if piece.vr != "UI" or piece.zone or not piece.value:
+        if piece.zone or not piece.value or not (piece.vr == "UI" or (piece.vr == "UN" and is_uid(piece.tag))):
             continue
-        if _KINDS.search(keyword_for_tag(piece.tag) or ""):
+        if _names_a_kind(piece.tag):
             continue
         values = [value.strip("\0 ") for value in piece.value.decode("latin-1").split("\\")]
         found[(piece.path, piece.tag)] = (piece.place, values)
     return found
+
+
+@lru_cache(maxsize=8192)
+def is_uid(tag: int) -> bool:
+    """By the dictionary: an element of VR UN may be one."""
+    return dictionary_has_tag(tag) and dictionary_VR(tag) == "UI"
+
+
+@lru_cache(maxsize=8192)
+def _names_a_kind(tag: int) -> bool:
+    return _KINDS.search(keyword_for_tag(tag) or "") is not None
 
 
 def uid_pairs(original: Iterable[Piece], output: Iterable[Piece], instance: str) -> list[UidPair]:
@@ -52,11 +66,15 @@ def distinct_pairs(pairs: Iterable[UidPair]) -> tuple[UidPair, ...]:
     return tuple(first.values())
 
 
-def compare_studies(verdicts: Iterable[StudyVerdict]) -> tuple[Finding, ...]:
+def compare_studies(
+    verdicts: Iterable[StudyVerdict], offsets: Mapping[str, set[int]] = MappingProxyType({})
+) -> tuple[Finding, ...]:
     """Over a batch: one old UID <-> one new UID, one patient <-> one pseudonym, references lead to the same object as
-    before, no new UID is an old one, no instance is there twice."""
+    before, no new UID is an old one, no instance is there twice, one patient has one date offset. offsets: pseudonym ->
+    days, of other batches."""
     verdicts = sorted(verdicts, key=lambda verdict: verdict.study_key)
     findings = [*_uid_findings(verdicts), *_patient_findings(verdicts), *_repeated_instances(verdicts)]
+    findings += compare_offsets(verdicts, offsets)
     return tuple(sorted(set(findings), key=lambda f: (f.study_key, f.instance, f.reason, f.place)))
 
 

@@ -11,18 +11,26 @@ from pathlib import Path
 
 from ..deid.residual import identifiers_of, merged
 from ..storage.manifests import RawInstance, StagedInstance, manifest_of
-from ..storage.tables import read_rows
+from ..storage.tables import read_sealed
+from . import conformance, second_reader
+from .conformance import Case, Judgement
+from .date_offsets import settle_offsets
 from .parallel import Call, Steps, parts_of
+from .recount import recount
 from .uid_pairs import distinct_pairs
 from .validate_part import Originals, Proved, ValidationTask, picture_of, prove_instances, read_originals
 from .verdict import Finding, InstanceFacts, PatientPair, StudyVerdict
+
+#: Header shapes that a call has to do with
+_CASES = 8
 
 
 def validate_study(task: ValidationTask) -> Steps[StudyVerdict]:
     """Every check of verdict.CHECKS on every staged instance of the study. All originals are read before the first
     output is, those that were quarantined too: they tell of the same patient."""
-    raw = read_rows(manifest_of(task.raw_folder), RawInstance)
-    staged = [row for row in read_rows(manifest_of(task.staging_folder), StagedInstance) if not row.reason]
+    raw = read_sealed(manifest_of(task.raw_folder), RawInstance)
+    manifest = read_sealed(manifest_of(task.staging_folder), StagedInstance)
+    staged = [row for row in manifest if not row.reason]
     staged.sort(key=lambda row: row.released_path)
     told = yield [Call(read_originals, task.raw_folder, [row.file for row in part]) for part in parts_of(raw)]
     unknown = {row.raw_file for row in staged} - {row.file for row in raw}
@@ -32,19 +40,33 @@ def validate_study(task: ValidationTask) -> Steps[StudyVerdict]:
     )
     proved = yield [Call(prove_instances, task, part, originals) for part in parts_of(staged)]
     pictures = yield [Call(picture_of, path, task.study_key) for path in _pictured(proved)]
+    shapes = _shapes(proved)
+    judged = yield [Call(conformance.judge, cases, task.promises) for cases in _dealt([case for case, _ in shapes])]
+    judgements = [one for part in judged for one in part]
+    of_dates, date_offsets = settle_offsets(task.study_key, [one for part in proved for one in part.offsets])
+    lying_there = [path.name for path in task.staging_folder.glob("*.dcm")]
+    missing = [file for part in proved for file in part.missing]
     findings = [finding for part in proved for finding in part.findings]
+    findings += of_dates
+    findings += recount(task.study_key, task.deidentified, raw, manifest, lying_there, missing)
+    findings += _of_shapes(task.study_key, shapes, {one.shape: one.problems for one in judgements})
     facts = tuple(sorted((one for part in proved for one in part.facts), key=lambda facts: facts.released_path))
+    notes = _of_shapes(task.study_key, shapes, {one.shape: one.notes for one in judgements})
+    looked_at, not_made = _tools(proved, judgements)
     if staged and not raw:
         findings.append(Finding(task.study_key, "", "file_opens", "ORIGINAL_UNREADABLE", ""))
     return StudyVerdict(
         study_key=task.study_key,
         findings=_in_order([*findings, *_repeated(facts)]),
-        notes=_in_order(note for part in proved for note in part.notes),
+        notes=_in_order([*(note for part in proved for note in part.notes), *notes]),
         instances=facts,
         uid_pairs=distinct_pairs(pair for part in proved for pair in part.uid_pairs),
         patients=_patients(proved),
         references=sum(part.references for part in proved),
         thumbnails=tuple(picture for picture in pictures if picture is not None),
+        date_offsets=date_offsets,
+        looked_at=tuple(looked_at.items()),
+        not_made=tuple(not_made.items()),
     )
 
 
@@ -55,6 +77,45 @@ def _pictured(proved: Sequence[Proved]) -> list[Path]:
         for candidate in part.candidates:
             candidates[candidate.modality].append((candidate.place_in_series, candidate.path))
     return [sorted(ordered)[len(ordered) // 2][1] for _, ordered in sorted(candidates.items())]
+
+
+def _shapes(proved: Sequence[Proved]) -> list[tuple[Case, list[str]]]:
+    """Of each header shape one case, and all instances that have it."""
+    shapes: dict[bytes, tuple[Case, list[str]]] = {}
+    for part in proved:
+        for shape, (case, instances) in part.shapes.items():
+            shapes.setdefault(shape, (case, []))[1].extend(instances)
+    return list(shapes.values())
+
+
+def _dealt(cases: Sequence[Case]) -> list[Sequence[Case]]:
+    return [cases[start : start + _CASES] for start in range(0, len(cases), _CASES)]
+
+
+def _of_shapes(
+    study_key: str, shapes: Iterable[tuple[Case, list[str]]], said: dict[bytes, tuple[tuple[str, str], ...]]
+) -> list[Finding]:
+    """What is said of one instance holds for all of its shape."""
+    return [
+        Finding(study_key, instance, conformance.CHECK, reason, place)
+        for case, instances in shapes
+        for reason, place in said.get(case.shape, ())
+        for instance in instances
+    ]
+
+
+def _tools(proved: Sequence[Proved], judgements: Sequence[Judgement]) -> tuple[dict[str, int], dict[str, str]]:
+    """How many instances the tools were asked of, and why they were not where they are absent."""
+    looked_at, not_made = {}, {}
+    if conformance.program() is None:
+        not_made[conformance.CHECK] = "CONFORMANCE_TOOL_ABSENT"
+    else:
+        looked_at[conformance.CHECK] = len(judgements)
+    if any(part.opened is None for part in proved):
+        not_made[second_reader.CHECK] = "SECOND_READER_ABSENT"
+    else:
+        looked_at[second_reader.CHECK] = sum(part.opened for part in proved)
+    return looked_at, not_made
 
 
 def _repeated(facts: Iterable[InstanceFacts]) -> list[Finding]:

@@ -11,12 +11,18 @@ from pydicom.dataset import FileDataset
 from ..deid.residual import Identifiers, Piece, Search, find_in_text, identifiers_of, pieces_of
 from ..storage.manifests import StagedInstance
 from . import instance_checks as checks
+from . import second_reader
+from .conformance import Case, shape_of
+from .content_items import renumbered
+from .date_offsets import InstanceOffsets, compare_dates
 from .pixel_identity import compare_pixels, have_the_same_bytes, pixel_keyword, unchanged_pixels
+from .promises import Promises
+from .references import changed_classes, lost_references
 from .thumbnails import thumbnail_of
 from .uid_pairs import distinct_pairs, uid_pairs
 from .verdict import Finding, InstanceFacts, PatientPair, Thumbnail, UidPair
 
-_SOP_CLASS, _SOP_INSTANCE, _PATIENT_ID, _ISSUER = 0x00080016, 0x00080018, 0x00100020, 0x00100021
+_SOP_INSTANCE, _PATIENT_ID, _ISSUER = 0x00080018, 0x00100020, 0x00100021
 _PATH_UIDS = (0x0020000D, 0x0020000E, _SOP_INSTANCE)  # <patient>/<study>/<series>/<instance>.dcm
 
 Problem = tuple[str, str, str]  #: check, reason code, place
@@ -25,17 +31,14 @@ Problem = tuple[str, str, str]  #: check, reason code, place
 @dataclass(frozen=True)
 class ValidationTask:
     """One study. released_root: where a staged file lies below its released_path once it is released, and gone from
-    staging. kept_tags: elements whose values the profile keeps, or that may by its rules equal the original's (shifted
-    or dummy dates); not those that it replaces by new UIDs or pseudonyms. cleaned_tags: as the profile has them, of
-    which a text without names stays as it was. extra_identifiers: more of this patient."""
+    staging. deidentified: instances, as the ledger has it. extra_identifiers: more of this patient."""
 
     study_key: str
     raw_folder: Path
     staging_folder: Path
     released_root: Path
-    kept_tags: frozenset[int]
-    cleaned_tags: frozenset[int]
-    keeps_private: bool
+    promises: Promises
+    deidentified: int
     extra_identifiers: tuple[str, ...]
 
 
@@ -57,7 +60,9 @@ class Candidate(NamedTuple):
 
 @dataclass
 class Proved:
-    """What was found of some instances. references: how many were followed."""
+    """What was found of some instances. references: how many were followed. shapes: of each header shape an instance,
+    and the names of all. missing: files that are neither staged nor released. opened: how many files the second reader
+    was given; None where there is none."""
 
     findings: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
@@ -66,6 +71,10 @@ class Proved:
     references: int = 0
     patients: tuple[PatientPair, ...] = ()
     candidates: list[Candidate] = field(default_factory=list)
+    offsets: list[InstanceOffsets] = field(default_factory=list)
+    shapes: dict[bytes, tuple[Case, list[str]]] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    opened: int | None = None
 
 
 def read_originals(folder: Path, files: Sequence[str]) -> Originals:
@@ -88,6 +97,7 @@ def prove_instances(task: ValidationTask, rows: Sequence[StagedInstance], origin
     part = _Part(task, originals)
     for row in rows:
         part.prove(row)
+    part.read_again()
     part.proved.uid_pairs = distinct_pairs(part.pairs)
     part.proved.references = sum(not pair.defines for pair in part.pairs)
     part.proved.patients = tuple(part.patients.values())
@@ -110,19 +120,26 @@ def _content(path: Path) -> bytes:
 class _Part:
     def __init__(self, task: ValidationTask, originals: Originals) -> None:
         self.task, self.originals = task, originals
-        self.search = Search(originals.identifiers, task.kept_tags)
+        self.search = Search(originals.identifiers, task.promises.kept)
         self.proved = Proved()
+        self.paths: dict[Path, str] = {}  #: of the files that are there -> instance
         self.pairs: list[UidPair] = []
         self.patients: dict[tuple[str, ...], PatientPair] = {}
 
     def prove(self, row: StagedInstance) -> None:
         task, proved = self.task, self.proved
+        instance = Path(row.file).stem  # under this name it would be released, whatever the file says of itself
         path = task.staging_folder / row.file
         if not path.is_file():
             path = task.released_root / row.released_path
+        if not path.is_file():
+            proved.missing.append(row.file)
+            proved.findings.append(Finding(task.study_key, instance, "file_opens", "FILE_NOT_AS_RECORDED", ""))
+            proved.facts.append(_facts(task.study_key, instance, row, None, 0))
+            return
+        self.paths[path] = instance
         encoded = _content(path)
         pieces = pieces_of(encoded)
-        instance = Path(row.file).stem  # under this name it would be released, whatever the file says of itself
         problems: list[Problem] = []
         output = checks.read_file(encoded)
         if output is None:
@@ -130,7 +147,15 @@ class _Part:
         if hashlib.sha256(encoded).hexdigest() != row.sha256:
             problems.append(("file_opens", "FILE_NOT_AS_RECORDED", ""))
         problems += self._problems_alone(row, pieces)
-        problems += self._problems_beside_original(row, output, encoded, pieces, instance)
+        original = _content(task.raw_folder / row.raw_file)
+        is_recorded = hashlib.sha256(original).hexdigest() == row.raw_sha256
+        if is_recorded and row.raw_file not in self.originals.unreadable:
+            before = pieces_of(original)
+            problems += self._problems_beside_original(before, pieces, instance)
+            problems += self._problems_of_pixels(before, original, pieces, encoded, output, instance)
+            self._note_shape(before, pieces, Case(b"", task.raw_folder / row.raw_file, path), instance)
+        else:
+            problems.append(("file_opens", "ORIGINAL_UNREADABLE", ""))
         proved.findings += [Finding(task.study_key, instance, *problem) for problem in problems]
         proved.facts.append(_facts(task.study_key, instance, row, output, len(encoded)))
         if not problems and output is not None and pixel_keyword(output):
@@ -141,16 +166,16 @@ class _Part:
     def _problems_alone(self, row: StagedInstance, pieces: list[Piece]) -> Iterator[Problem]:
         """What the output and its names tell."""
         task = self.task
-        for reason, place in (*checks.unparsed(pieces), *checks.identity_flag(pieces, task.kept_tags)):
+        for reason, place in (*checks.unparsed(pieces), *checks.identity_flag(pieces, task.promises.kept)):
             yield "file_opens", reason, place
         for hit in self.search.in_pieces(pieces):
             yield "no_residual_identifiers", "RESIDUAL_IDENTIFIER", f"{hit.place} ({hit.kind})"
-        allowed = {"uid"} if _SOP_INSTANCE in task.kept_tags else set()
+        allowed = {"uid"} if _SOP_INSTANCE in task.promises.kept else set()
         allowed |= {"identifier", "name"} if checks.value_at_top(pieces, checks.IDENTITY_REMOVED) == "NO" else set()
         names = f"{row.file}\n{row.released_path}"
         for kind in sorted(set(find_in_text(names, self.originals.identifiers)) - allowed):
             yield "no_residual_identifiers", "RESIDUAL_IDENTIFIER", f"file name ({kind})"
-        if not task.keeps_private:
+        if not task.promises.keeps_private:
             for reason, place in checks.private_elements(pieces):
                 yield "no_private_elements", reason, place
         for reason, place in checks.meta_out_of_step(pieces):
@@ -159,38 +184,62 @@ class _Part:
         if parts[1:] != tuple(checks.value_at_top(pieces, tag) for tag in _PATH_UIDS):
             yield "uids_are_consistent", "NAME_INCONSISTENT", "file name"
 
-    def _problems_beside_original(
-        self, row: StagedInstance, output: FileDataset | None, encoded: bytes, pieces: list[Piece], instance: str
-    ) -> Iterator[Problem]:
-        """What only the comparison with the original tells; its pairs of UIDs and patients are gathered on the way."""
-        task = self.task
-        original = _content(task.raw_folder / row.raw_file)
-        is_recorded = hashlib.sha256(original).hexdigest() == row.raw_sha256
-        if not is_recorded or row.raw_file in self.originals.unreadable:
-            yield "file_opens", "ORIGINAL_UNREADABLE", ""
-            return
-        before = pieces_of(original)
-        for reason, place in checks.standard_tags_kept(before, pieces, task.kept_tags | task.cleaned_tags):
+    def _problems_beside_original(self, before: list[Piece], pieces: list[Piece], instance: str) -> Iterator[Problem]:
+        """What only the comparison with the original tells; its pairs of UIDs, patients and offsets are gathered on the
+        way."""
+        promises = self.task.promises
+        for reason, place in checks.standard_tags_kept(before, pieces, promises.kept | promises.cleaned):
             yield "no_identifiers_in_standard_tags", reason, place
+        pseudonym = checks.value_at_top(pieces, _PATIENT_ID)
+        patient = tuple(checks.value_at_top(before, tag) for tag in (_PATIENT_ID, _ISSUER))
+        self.patients.setdefault((*patient, pseudonym), PatientPair(*patient, pseudonym, instance))
+        before = renumbered(before, pieces)
         pairs = uid_pairs(before, pieces, instance)
         self.pairs += pairs
         for pair in pairs:
-            if pair.old == pair.new and int(pair.place[-10:].strip("()").replace(",", ""), 16) not in task.kept_tags:
+            if pair.old == pair.new and int(pair.place[-10:].strip("()").replace(",", ""), 16) not in promises.kept:
                 yield "uids_are_consistent", "UID_NOT_NEW", pair.place
-        patient = tuple(checks.value_at_top(before, tag) for tag in (_PATIENT_ID, _ISSUER))
-        pseudonym = checks.value_at_top(pieces, _PATIENT_ID)
-        self.patients.setdefault((*patient, pseudonym), PatientPair(*patient, pseudonym, instance))
-        if checks.value_at_top(before, _SOP_CLASS) != checks.value_at_top(pieces, _SOP_CLASS):
-            yield "uids_are_consistent", "UID_INCONSISTENT", "(0008,0016)"
-        if output is not None:
-            if have_the_same_bytes(before, original, pieces, encoded):
-                reason, note = unchanged_pixels(output)
-            else:
-                reason, note = compare_pixels(checks.read_file(original), output)
-            if reason:
-                yield "pixels_are_intact", reason, ""
-            if note:
-                self.proved.notes.append(Finding(task.study_key, instance, "pixels_are_intact", note, ""))
+        for reason, place in (*lost_references(before, pieces, promises), *changed_classes(before, pieces)):
+            yield "uids_are_consistent", reason, place
+        problems, offsets = compare_dates(before, pieces, promises)
+        for reason, place in problems:
+            yield "dates_are_consistent", reason, place
+        if offsets:
+            self.proved.offsets.append(InstanceOffsets(instance, pseudonym or self.task.study_key, tuple(offsets)))
+
+    def _problems_of_pixels(
+        self,
+        before: list[Piece],
+        original: bytes,
+        pieces: list[Piece],
+        encoded: bytes,
+        output: FileDataset | None,
+        instance: str,
+    ) -> Iterator[Problem]:
+        if output is None:
+            return
+        if have_the_same_bytes(before, original, pieces, encoded):
+            reason, note = unchanged_pixels(output)
+        else:
+            reason, note = compare_pixels(checks.read_file(original), output)
+        if reason:
+            yield "pixels_are_intact", reason, ""
+        if note:
+            self.proved.notes.append(Finding(self.task.study_key, instance, "pixels_are_intact", note, ""))
+
+    def _note_shape(self, before: list[Piece], pieces: list[Piece], case: Case, instance: str) -> None:
+        shape = shape_of(before, pieces)
+        self.proved.shapes.setdefault(shape, (case._replace(shape=shape), []))[1].append(instance)
+
+    def read_again(self) -> None:
+        """By the second reader."""
+        unreadable = second_reader.unreadable(list(self.paths))
+        if unreadable is not None:
+            self.proved.opened = len(self.paths)
+            self.proved.findings += [
+                Finding(self.task.study_key, self.paths[path], second_reader.CHECK, "SECOND_READER_FAILED", "")
+                for path in sorted(unreadable)
+            ]
 
 
 def _facts(key: str, instance: str, row: StagedInstance, output: FileDataset | None, size: int) -> InstanceFacts:
@@ -209,4 +258,5 @@ def _facts(key: str, instance: str, row: StagedInstance, output: FileDataset | N
         columns=checks.number(output, "Columns") if pixels else 0,
         frames=checks.number(output, "NumberOfFrames", 1) if pixels else 0,
         bytes=size,
+        sha256=row.sha256,
     )

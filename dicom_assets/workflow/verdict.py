@@ -14,7 +14,14 @@ CHECKS = {
     "no_private_elements": "No private element is left, unless the profile keeps those that are known to be safe.",
     "uids_are_consistent": "Every UID is new and unique, one original has one new UID everywhere, one patient one "
     "pseudonym, and objects that referred to each other still do.",
+    "dates_are_consistent": "Dates are as the profile promises: shifted, one number of days for all of a patient's "
+    "dates and nothing else; or cut to the year; or gone.",
     "pixels_are_intact": "Every image decodes to the same array of pixels as its original.",
+    "conforms_as_before": "dciodvfy, asked of one instance of each header shape of a study, finds no error that the "
+    "original has not, but for what the profile removes.",
+    "second_reader_opens_it": "dcmtk, an independent implementation, reads every file to its end.",
+    "nothing_is_lost": "Counted again: each instance received became one that is de-identified or in quarantine; none "
+    "is gone, doubled or invented.",
 }
 
 
@@ -31,7 +38,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class InstanceFacts:
-    """A de-identified instance as the report shows it; every value is of the de-identified file."""
+    """A de-identified instance as the report shows it; every value is of the de-identified file. sha256: hex; empty
+    where it is withheld."""
 
     study_key: str
     instance: str
@@ -44,6 +52,11 @@ class InstanceFacts:
     columns: int
     frames: int
     bytes: int
+    sha256: str = ""
+
+    @property
+    def is_released(self) -> bool:
+        return self.sha256 != ""
 
 
 @dataclass(frozen=True)
@@ -81,9 +94,9 @@ class PatientPair:
 
 @dataclass(frozen=True)
 class StudyVerdict:
-    """findings: an instance named here is not released; one with an empty instance holds back the whole study.
-    notes: worth saying, and no reason to withhold. Only findings, notes, instances, references and thumbnails may
-    leave the restricted zone."""
+    """findings: an instance named here is not released; one that names none of instances holds back the whole study.
+    notes: worth saying, and no reason to withhold. UIDs, patients and date offsets may not leave the restricted
+    zone."""
 
     study_key: str
     findings: tuple[Finding, ...]
@@ -93,12 +106,15 @@ class StudyVerdict:
     patients: tuple[PatientPair, ...]
     references: int  #: references to other objects that were followed from original to output
     thumbnails: tuple[Thumbnail, ...]
+    date_offsets: tuple[tuple[str, int], ...] = ()  #: (pseudonym, days), of each patient with shifted dates
+    looked_at: tuple[tuple[str, int], ...] = ()  #: (check, instances), of checks that do not look at all
+    not_made: tuple[tuple[str, str], ...] = ()  #: (check, reason code), of checks whose tool is absent
 
 
 def without_withheld(verdict: StudyVerdict, withheld: set[str]) -> StudyVerdict:
     """The verdict as it may be shown: of withheld instances no value at all, for a name may stand in any of them."""
     instances = tuple(
-        replace(facts, modality="", sop_class="", transfer_syntax="", manufacturer="")
+        replace(facts, released_path="", modality="", sop_class="", transfer_syntax="", manufacturer="", sha256="")
         if facts.instance in withheld
         else facts
         for facts in verdict.instances
@@ -113,6 +129,6 @@ def withheld_instances(verdict: StudyVerdict, across: Iterable[Finding] = ()) ->
     everything = {facts.instance for facts in verdict.instances}
     if any(finding.study_key == verdict.study_key for finding in across):
         return everything
-    if any(not finding.instance for finding in verdict.findings):
+    if any(finding.instance not in everything for finding in verdict.findings):
         return everything
     return {finding.instance for finding in verdict.findings}

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..storage.atomic import delete, write_if_changed
+from ..storage.audit import Event, record
 from ..storage.manifests import StagedInstance, manifest_of
-from ..storage.tables import read_rows
+from ..storage.tables import read_sealed
 from ..storage.zones import Zones
 
 
@@ -34,7 +35,7 @@ def read_release(zones: Zones, batch: str) -> Release:
 def released_originals(zones: Zones, batch: str, study_key: str) -> set[str]:
     """Names, in the study's raw folder, of the originals of what this batch has released and is there."""
     files = set(read_release(zones, batch).files)
-    staged = read_rows(manifest_of(zones.staging(batch, study_key)), StagedInstance)
+    staged = read_sealed(manifest_of(zones.staging(batch, study_key)), StagedInstance)
     return {
         row.raw_file for row in staged if row.released_path in files and (zones.released / row.released_path).is_file()
     }
@@ -54,6 +55,8 @@ def withdraw(zones: Zones, batch: str, but_not: Iterable[str]) -> int:
     stale = set(read_release(zones, batch).files) - set(but_not)
     if stale:
         stale -= {file for other in _others(zones, batch) for file in read_release(zones, other).files}
+    if stale:
+        record(zones, Event.WITHDRAW, f"{batch}: {len(stale)} instances")
     delete(zones.released / file for file in sorted(stale))
     return len(stale)
 

@@ -38,7 +38,7 @@ def test_what_is_no_key_never_becomes_a_path(key: str) -> None:
 def test_a_damaged_request_is_refused(zones: Zones) -> None:
     batch = create_request(zones, "cohort", "20260131", "", []).batch
     zones.request(batch).write_text('{"batch": 1}')
-    with pytest.raises(BadInput, match="REQUEST_UNREADABLE"):
+    with pytest.raises(BadInput, match="SEALED_TABLE_DAMAGED"):
         load_request(zones, batch)
 
 

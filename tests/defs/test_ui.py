@@ -10,26 +10,24 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from dicom_assets.defs.instance import open_instance
 from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.studies import small_corpus
+from tests.support.browser import browser
 from tests.support.ports import free_port
-from tests.support.programs import find_program, needs
+from tests.support.programs import needs
 from tests.support.site import REPOSITORY, Site
 from tests.support.waiting import wait_for
 
 pytestmark = needs("chromium")
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_program("chromium"), args=_ARGUMENTS)
-        yield browser.new_page(viewport={"width": 1600, "height": 900})
-        browser.close()
+    with browser() as chromium:
+        yield chromium.new_page(viewport={"width": 1600, "height": 900})
 
 
 def test_a_planned_batch_runs_by_itself_and_the_browser_shows_it(tmp_path: Path, page: Page) -> None:

@@ -26,6 +26,7 @@ from pydicom.uid import (
 from dicom_assets import __version__
 from dicom_assets.deid import dates, descriptors, values
 from dicom_assets.deid.actions import Action, dummy_for
+from dicom_assets.deid.context import uids_told
 from dicom_assets.deid.dictionary import is_well_known_uid, name_of, vm_of, vr_of
 from dicom_assets.deid.fits import TEXT_VRS, fits, has_form
 from dicom_assets.deid.identity import IDENTIFYING, IDENTIFYING_VRS, identity_of
@@ -212,7 +213,7 @@ class _Walk:
         if vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None:
             return self._removed(tag)
         if (
-            self.profile.cleans_names
+            (self.profile.cleans_names or self.profile.cleans_descriptors)
             and tag not in self.profile.kept_tags
             and self._names_patient(tag, vr, value, place)
         ):
@@ -409,9 +410,10 @@ class _Walk:
         if vr == "AS":
             age = dates.capped_age(value.decode("ascii", "replace"))
             return None if age is None else element_of(tag, vr, age.encode())
-        if vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None:
+        if vr in TEXT_VRS and (values.decoded(value, vr, place.charset) is None or uids_told(value)):
             return None
-        return element_of(tag, vr, value)
+        tells = self.identity.found_in(value, vr, tag) or self._names_patient(tag, vr, value, place)
+        return None if tells else element_of(tag, vr, value)
 
     # the whole
 
@@ -475,10 +477,10 @@ class _Place(NamedTuple):
 
 
 def _identifying(source: Dataset, profile: Profile, charset: bytes = b"") -> list[tuple[int, str, str]]:
-    """(tag, VR, text) of all that tells who the patient is, at any depth."""
+    """(tag, VR, text) of all that tells who the patient is, at any depth; private elements are not looked into."""
     found = []
     charset = charset_of(source, charset)
-    for tag in sorted(map(int, source.keys())):
+    for tag in sorted(tag for tag in map(int, source.keys()) if not tag >> 16 & 1):
         known = vr_of(tag)
         vr = vr_in(source, tag, known) if known else raw_element(source, tag).VR
         if vr == "SQ":

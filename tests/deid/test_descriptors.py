@@ -44,6 +44,12 @@ def test_what_is_clinical_stays_as_it_is(text):
     assert clean(text, PATIENT) == text
 
 
+@pytest.mark.parametrize("name", ["names_of_series.txt", "sentences.txt"])
+def test_no_word_of_a_long_list_goes(name):
+    lines = [line for line in (_TABLES / name).read_text("utf-8").splitlines() if not line.startswith("# ")]
+    assert len(lines) > 60 and {line: clean(line, PATIENT) for line in lines if clean(line, PATIENT) != line} == {}
+
+
 @pytest.mark.parametrize("row", CLEANED, ids=lambda row: row[0])
 def test_what_identifies_goes(row):
     text, expected = row[0], row[1] if len(row) > 1 else ""
@@ -230,6 +236,66 @@ def test_no_day_of_a_date_of_the_header_survives(written, frame):
 def test_lines_stay_lines():
     text = "CT Chest\r\nseen by Isidora Vandermolen\r\nno effusion"
     assert clean(text, PATIENT) == "CT Chest\r\nseen by\r\nno effusion"
+
+
+ADDRESSES = ["ул. Садовая 41, Тверь", "ul. Długa 8, 31-147 Kraków", "Çınar Sokak 19, Üsküdar", "Οδός Ερμού 12, Αθήνα",
+    "東京都文京区本郷7-3", "서울특별시 종로구 12-3", "Hauptstraße 5, 80331 München", "14 Tanner Lane, Wexcombe, MA 02139"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_of_the_header_goes_with_its_numbers_in_any_script(address):
+    someone = identity_of([(0x00101040, "LO", address)])
+    for written in (address, address.upper(), address.replace(", ", " ")):
+        assert clean(f"home: {written} knee 3 mm", someone) in ("home: knee 3 mm", "home knee 3 mm"), written
+
+
+def test_of_where_somebody_lives_the_numbers_go_whatever_the_street_is_called():
+    nobody = identity_of([])
+    assert clean("lives at Sadova 41, 31-147. T2 3 mm", nobody) == "lives at T2 3 mm"
+    assert clean("lives in a nursing home since 3 weeks", nobody) == "lives in a nursing home since 3 weeks"
+
+
+def test_a_letter_before_a_mammographic_view_is_a_side():
+    someone = identity_of([(0x00100010, "PN", "Okonkwo^Chidera")])
+    assert clean("Okonkwo, Chidera L MLO Tomosynthesis", someone) == "L MLO Tomosynthesis"
+    assert clean("Chidera Okonkwo R CC", someone) == "R CC"
+    assert clean("Okonkwo L. CC", someone) == "CC" and clean("Okonkwo L", someone) == ""
+
+
+def test_a_name_of_two_words_of_two_letters_goes_wherever_it_stands_out():
+    someone = identity_of([(0x00100010, "PN", "Li^Na")])
+    cases = {
+        "li, na Carotid left": "Carotid left",
+        "LI, NA was seen on": "was seen on",
+        "Chest 1.25 LUNG (Li)": "Chest 1.25 LUNG",
+        "US Renal_Li": "US Renal",
+        "Pt: li, na": "Pt",
+        "Na Li knee": "knee",
+        "Li is here for CT": "is here for CT",
+        "Knie li CT": "Knie li CT",
+        "100 mA 2 Na": "100 mA 2 Na",
+    }
+    assert {text: clean(text, someone) for text in cases} == cases
+    assert clean("CT NA", identity_of([(0x00100010, "PN", "Test^NA")])) == "CT NA"
+
+
+def test_both_halves_of_a_name_go_where_one_is_unknown():
+    nobody = identity_of([])
+    assert clean("daughter Min-jun said", nobody) == "daughter said" and clean("Eun-ji knee", nobody) == "knee"
+    for kept in ("Post-Op", "T2-ax", "knee-smith-t2".replace("smith-", ""), "Ax-T2", "Sag-STIR"):
+        assert clean(kept, nobody) == kept
+
+
+def test_a_letter_that_belongs_to_the_word_behind_it_is_no_initial():
+    nobody = identity_of([])
+    assert clean("Nguyen_M-Mode", nobody) == "M-Mode" and clean("Okonkwo C-spine", nobody) == "C-spine"
+    assert clean("Nguyen B mode", nobody) == "B mode" and clean("Nguyen T knee", nobody) == "knee"
+
+
+def test_an_address_of_the_net_and_a_measurement_are_no_part_of_a_date():
+    nobody = identity_of([])
+    assert clean("MIP 10/5 april.stone50@example.org", nobody) == "MIP 10/5"
+    assert clean("creatinine 1.1 2014-04-14", nobody) == "creatinine 1.1"
 
 
 def test_a_short_id_goes_where_it_is_the_whole_text():

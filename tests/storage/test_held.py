@@ -1,7 +1,7 @@
 """What we vouch for: an instance is found wherever it has got to, and nowhere else."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,11 @@ from dicom_assets.storage import held as module
 from dicom_assets.storage.held import Holdings
 from dicom_assets.storage.inbox import Inbox
 from dicom_assets.storage.incoming import Incoming, claim, waiting_studies
-from dicom_assets.storage.manifests import RawInstance, StagedInstance, manifest_of
+from dicom_assets.storage.manifests import RawInstance, manifest_of
 from dicom_assets.storage.mapping import MappedStudy, write_part
+from dicom_assets.storage.quarantine import not_staged
 from dicom_assets.storage.set_aside import CONFLICT, SetAsideFolder
-from dicom_assets.storage.tables import write_rows
+from dicom_assets.storage.tables import write_sealed
 from dicom_assets.storage.zones import Zones
 from tests.storage.arriving import CT, STUDY, file_name, incoming_at, push, study_key
 
@@ -83,10 +84,9 @@ def _mapped(zones: Zones, *, is_released: bool) -> None:
     """The original is gone, the mapping has its row."""
     folder = zones.raw(BATCH, KEY)
     raw = RawInstance(file_name("1.2.1"), "1.2.1", CT, "1.2.840.10008.1.2.1", 1, "0" * 64)
-    write_rows(manifest_of(folder), [raw], RawInstance)
+    write_sealed(manifest_of(folder), [raw], RawInstance)
     (folder / raw.file).unlink()
-    empty = {field.name: () if field.name in ("tags", "uids", "uid_tags") else "" for field in fields(StagedInstance)}
-    staged = StagedInstance(**{**empty, "raw_file": raw.file, "released_path": "p/s/e/i.dcm"})
+    staged = replace(not_staged(raw.file, "1.2.1"), released_path="p/s/e/i.dcm")
     write_part(zones, BATCH, [MappedStudy(KEY, (staged,))])
     if is_released:
         (zones.released / "p/s/e").mkdir(parents=True)

@@ -18,7 +18,7 @@ from dicom_assets.storage.arrivals import Arrivals
 from dicom_assets.storage.manifests import RawInstance
 from dicom_assets.storage.raw import RawFolder
 from dicom_assets.storage.set_aside import RECORD, SetAside, SetAsideFolder
-from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.tables import read_sealed
 
 STUDY = "1.3.6.1.4.1.5962.1.2.1.20040119072730.12322"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -81,7 +81,7 @@ class Bench:
         return folder, open_for
 
     def set_aside(self) -> list[SetAside]:
-        return read_rows(self.root / "aside" / RECORD, SetAside)
+        return read_sealed(self.root / "aside" / RECORD, SetAside)
 
     def files(self) -> set[str]:
         return {path.name for path in self.folder.iterdir()}

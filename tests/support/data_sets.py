@@ -5,7 +5,7 @@ from pathlib import Path
 from pynetdicom.dsutils import split_dataset
 
 from dicom_assets.storage.manifests import MANIFEST, RawInstance
-from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.tables import read_sealed
 from dicom_assets.storage.zones import Zones
 
 
@@ -20,5 +20,5 @@ def retrieved(zones: Zones, batch: str) -> dict[str, bytes]:
     return {
         row.sop_instance_uid: data_set_of(folder / row.file)
         for folder in (zones.restricted / "raw" / batch).glob("*/")
-        for row in read_rows(folder / MANIFEST, RawInstance)
+        for row in read_sealed(folder / MANIFEST, RawInstance)
     }

@@ -13,7 +13,8 @@ from pydicom.dataset import FileDataset
 from pydicom.sequence import Sequence
 
 from dicom_assets.storage.manifests import RawInstance, StagedInstance, manifest_of
-from dicom_assets.storage.tables import write_rows
+from dicom_assets.storage.tables import write_sealed
+from dicom_assets.workflow.promises import Promises
 from dicom_assets.workflow.validate import validate_study
 from dicom_assets.workflow.validate_part import ValidationTask
 from dicom_assets.workflow.verdict import StudyVerdict
@@ -21,6 +22,8 @@ from dicom_assets.workflow.verdict import StudyVerdict
 OLD_ROOT, NEW_ROOT = "1.2.276.0.99999.7", "2.25.4711"
 PATIENT_ID, PSEUDONYM = "0012345", "P-7Q2M4K9XWZ"
 KEPT = frozenset({0x00120062, 0x00120063})
+#: The UIDs that place an object; what refers to others may go
+LASTING = frozenset({0x00080018, 0x0020000D, 0x0020000E, 0x00200052})
 
 Change = Callable[[FileDataset], None]
 
@@ -65,11 +68,11 @@ def _reference(sop_instance_uid: str) -> Dataset:
 def by_hand(original: FileDataset) -> FileDataset:
     """The output that an honest de-identification of planted() gives."""
     ds = dcmread(io.BytesIO(as_bytes(original)))
-    for tag in ("PatientBirthDate", "PatientAddress", "PatientTelephoneNumbers", "PatientAge", "PatientWeight"):
+    for tag in ("PatientAddress", "PatientTelephoneNumbers", "PatientAge", "PatientWeight"):
         ds.pop(tag, None)
     for tag in ("StudyDescription", "InstitutionName", "OperatorsName", "InstanceCreationDate", "InstanceCreationTime"):
         ds.pop(tag, None)
-    ds.PatientSex = ds.ReferringPhysicianName = ds.AccessionNumber = ds.StudyID = ""
+    ds.PatientBirthDate = ds.PatientSex = ds.ReferringPhysicianName = ds.AccessionNumber = ds.StudyID = ""
     ds.PatientName = ds.PatientID = PSEUDONYM
     ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = "19000101"
     ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "000000"
@@ -100,10 +103,11 @@ def hand_made_study(
     *changes: Change,
     after: Callable[[bytes], bytes] = bytes,
     study_key: str = "S-TEST",
-    kept_tags: frozenset[int] = KEPT,
-    keeps_private: bool = False,
+    **promises: object,
 ) -> HandMade:
-    """Both folders of a study. changes: done to the last output only, to plant a failure; after: to its bytes."""
+    """Both folders of a study. changes: done to the last output only, to plant a failure; after: to its bytes.
+    promises: of the profile, beside what by_hand() itself does."""
+    promised = Promises(**{"kept": KEPT, "lasting": LASTING} | promises)
     raw, staging = folder / study_key / "raw", folder / study_key / "staging"
     raw.mkdir(parents=True), staging.mkdir()
     raw_rows, staged_rows = [], []
@@ -119,12 +123,12 @@ def hand_made_study(
         (staging / name).write_bytes(made)
         raw_rows.append(_raw_row(f"{number}.dcm", original, encoded))
         staged_rows.append(_staged_row(f"{number}.dcm", name, original, output, encoded, made))
-    write_rows(manifest_of(raw), raw_rows, RawInstance)
-    write_rows(manifest_of(staging), staged_rows, StagedInstance)
+    write_sealed(manifest_of(raw), raw_rows, RawInstance)
+    write_sealed(manifest_of(staging), staged_rows, StagedInstance)
     return HandMade(
         raw,
         staging,
-        ValidationTask(study_key, raw, staging, folder / "released", kept_tags, frozenset(), keeps_private, ()),
+        ValidationTask(study_key, raw, staging, folder / "released", promised, len(originals), ()),
     )
 
 

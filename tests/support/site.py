@@ -11,6 +11,10 @@ from pathlib import Path
 
 from dicom_assets.demo.corpus import Corpus
 from dicom_assets.settings import DEFAULTS
+from dicom_assets.storage.key_sources import KeyFile
+from dicom_assets.storage.keyring import Keyring
+from dicom_assets.storage.sealing import is_sealed
+from dicom_assets.storage.vault import content_digest, open_vault
 from dicom_assets.storage.zones import Zones
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -27,7 +31,14 @@ class Site:
 
     @property
     def zones(self) -> Zones:
-        return Zones(self.folder / "restricted", self.folder / "released")
+        """The tests may read what the commands seal."""
+        zones = Zones(self.folder / "restricted", self.folder / "released")
+        open_vault(zones.restricted, Keyring(zones, KeyFile(self.mapping_key_file)))
+        return zones
+
+    @property
+    def mapping_key_file(self) -> Path:
+        return self.folder / "keys" / "mapping.key"
 
     @property
     def dagster_home(self) -> Path:
@@ -40,6 +51,7 @@ class Site:
             "DICOM_RESTRICTED_ROOT": str(self.zones.restricted),
             "DICOM_RELEASED_ROOT": str(self.zones.released),
             "DICOM_PSEUDONYM_KEY_FILE": str(self.folder / "keys" / "pseudonym.key"),
+            "DICOM_MAPPING_KEY_FILE": str(self.mapping_key_file),
             "DAGSTER_HOME": str(self.dagster_home),
             **self.variables,
         }
@@ -119,12 +131,13 @@ def adds_up(rows: Iterable[dict]) -> bool:
 
 
 def snapshot(root: Path, *, with_times: bool = False) -> dict[str, tuple]:
-    """Path below root -> digest (and inode and time of change) of every file."""
+    """Path below root -> digest (and inode and time of change) of every file but the audit log, to which each look adds;
+    of a sealed table, of what it says."""
     found = {}
     for path in sorted(root.rglob("*")):
-        if path.is_file() and path.suffix != ".lock":
+        if path.is_file() and path.suffix != ".lock" and path.stem != "audit":
             status = path.stat()
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = content_digest(path) if is_sealed(path) else hashlib.sha256(path.read_bytes()).hexdigest()
             found[str(path.relative_to(root))] = (
                 (digest, status.st_ino, status.st_mtime_ns) if with_times else (digest,)
             )

@@ -12,7 +12,7 @@ from dicom_assets.storage.ledger import read_stage, sums_that_fail
 from dicom_assets.storage.manifests import StagedInstance, manifest_of
 from dicom_assets.storage.mapping import mapped_batches, read_part
 from dicom_assets.storage.set_aside import CONFLICT, RECORD, SetAside
-from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.tables import read_sealed
 from dicom_assets.storage.zones import Zones
 from dicom_assets.workflow.arrivals import arrival_batches
 from dicom_assets.workflow.closing import is_finished
@@ -78,7 +78,7 @@ def _mapped(zones: Zones) -> dict[str, tuple[str, str]]:
     """Path below the released root -> SHA-256 of the original, and of what was released; over all batches."""
     mapped: dict[str, tuple[str, str]] = {}
     for batch in mapped_batches(zones):
-        part = read_part(zones, batch)
+        part = read_part(zones, batch, why="a test")
         columns = ("Anonymized Filename", "sha256_original", "sha256_anonymized")
         for file, old, new in zip(*(part[name] for name in columns), strict=True):
             assert file not in mapped, "two mapping rows of one file"
@@ -90,8 +90,8 @@ def _quarantined(zones: Zones) -> list[tuple[str, str]]:
     """SHA-256 and reason of every file in quarantine, each of which has one."""
     found = []
     for folder in sorted((zones.restricted / "quarantine").glob("*/*/")):
-        reasons = {row.raw_file: row.reason for row in read_rows(manifest_of(folder), StagedInstance)}
-        reasons |= {row.file: row.reason for row in read_rows(folder / RECORD, SetAside)}
+        reasons = {row.raw_file: row.reason for row in read_sealed(manifest_of(folder), StagedInstance)}
+        reasons |= {row.file: row.reason for row in read_sealed(folder / RECORD, SetAside)}
         for path in sorted(folder.glob("*.dcm")):
             assert reasons.get(path.name), "quarantined without a reason"
             found.append((sha256(path), reasons[path.name]))

@@ -19,6 +19,8 @@ import pytest
 from dicom_assets.errors import DicomAssetsError
 from dicom_assets.settings import DEFAULTS, Settings
 from dicom_assets.storage.mapping import mapped_batches, read_part
+from dicom_assets.storage.sealing import is_sealed
+from dicom_assets.storage.vault import read_table
 from dicom_assets.workflow.arrivals import plan_arrivals
 from dicom_assets.workflow.job import job_of
 from tests.support.ports import free_port
@@ -128,7 +130,7 @@ def check_nothing_torn(site: Site, pushed: list[Pushed], whole: Undisturbed) -> 
     released = files_below(site.zones.released)
     for file, digest in [*released.items(), *files_below(site.zones.restricted / "staging").items()]:
         assert digest == made[Path(file).name], "torn"
-    parts = [read_part(site.zones, batch) for batch in mapped_batches(site.zones)]
+    parts = [read_part(site.zones, batch, why="a test") for batch in mapped_batches(site.zones)]
     rows = {
         file: (old, new)
         for part in parts
@@ -139,7 +141,9 @@ def check_nothing_torn(site: Site, pushed: list[Pushed], whole: Undisturbed) -> 
     assert {file: rows[file][1] for file in released} == released, "released without its row"
     assert originals <= held | {rows[file][0] for file in released}, "lost"
     for path in [*site.zones.restricted.rglob("*"), *site.zones.released.rglob("*")]:
-        if path.suffix == ".parquet":
+        if path.suffix == ".parquet" and is_sealed(path):
+            read_table(path)
+        elif path.suffix == ".parquet":
             pq.read_metadata(path)
         elif path.suffix == ".json":
             json.loads(path.read_bytes())

@@ -192,7 +192,7 @@ def test_the_stages_of_a_batch_from_an_archive(site: Site, corpus: Corpus, tmp_p
     retired = record(site, tmp_path / "retired", sys.executable, "-c", RETENTION)
     assert set() < set(files_of(site, "released/**/*.dcm")) < set(released)
     final_row = f"restricted/ledger/{batch}/validation_report.parquet"
-    reports = [f"released/reports/{batch}.{suffix}" for suffix in ("html", "json", "parquet")]
+    reports = [f"released/reports/{batch}.{suffix}" for suffix in ("html", "json", "parquet", "sha256")]
     for recording in (first, second):
         check_order(
             recording,
@@ -236,7 +236,7 @@ def test_a_batch_of_arrivals_whose_originals_are_not_kept(tmp_path: Path) -> Non
     put(site, [*whole, *blocked, *disputed, make_conflict(disputed[0])])
     recording = record(site, tmp_path / "strace", sys.executable, "-m", "tests.torture.support_worker")
     (batch,) = mapped_batches(site.zones)
-    part = read_part(site.zones, batch)
+    part = read_part(site.zones, batch, why="a test")
     released = dict(zip(part["Original Filename"], part["Anonymized Filename"], strict=True))
     assert len(released) == len(whole)
     final_row = f"restricted/ledger/{batch}/validation_report.parquet"

@@ -7,6 +7,7 @@ from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.corpus import Corpus
 from dicom_assets.demo.studies import small_corpus
 from tests.support.orthanc import Orthanc, running_orthanc
+from tests.support.packs import ReleasedSite, released_cohort
 from tests.support.site import Site
 
 
@@ -33,3 +34,9 @@ def archive(corpus: Corpus) -> Iterator[EmbeddedArchive]:
 def site(tmp_path: Path) -> Site:
     (tmp_path / "site").mkdir()
     return Site(tmp_path / "site")
+
+
+@pytest.fixture(scope="session")
+def released_site(corpus: Corpus, archive: EmbeddedArchive, tmp_path_factory: pytest.TempPathFactory) -> ReleasedSite:
+    """Two released batches of one cohort. Tests only read it."""
+    return released_cohort(tmp_path_factory.mktemp("released_site"), corpus, archive)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pydicom
 import pytest
 
@@ -17,9 +16,9 @@ from dicom_assets.storage.atomic import exclusive_lock
 from dicom_assets.storage.incoming import waiting_studies
 from dicom_assets.storage.ledger import sums_that_fail
 from dicom_assets.storage.manifests import StagedInstance, manifest_of
-from dicom_assets.storage.mapping import MappedStudy, write_part
+from dicom_assets.storage.mapping import MappedStudy, mapped_batches, read_part, read_parts, write_part
 from dicom_assets.storage.set_aside import RECORD, SetAside
-from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.tables import read_sealed
 from dicom_assets.workflow import arrivals, deidentify, release
 from dicom_assets.workflow.arrivals import plan_arrivals
 from dicom_assets.workflow.closing import is_closed, is_finished
@@ -76,8 +75,8 @@ def give(job: Job, patient: str, pseudonym: str) -> None:
 
 def patients(job: Job) -> set[tuple[str, str]]:
     """Original and new ID of all that is mapped."""
-    mapping = pd.read_parquet(job.zones.mapping_folder)
-    return {*zip(mapping["Original Patient ID"], mapping["Anonymized ID"], strict=True)}
+    parts = read_parts(job.zones, mapped_batches(job.zones), ("Original Patient ID", "Anonymized ID"), why="a test")
+    return {pair for _, part in parts for pair in zip(*part.values(), strict=True)}
 
 
 def patient_of(path: Path) -> str:
@@ -111,7 +110,7 @@ def test_what_arrived_is_released_and_its_originals_are_gone(job: Job, studies: 
     assert not any(sums_that_fail(row, "validation_report") for row in rows)
     assert originals(job) == Counter()
     assert is_closed(job.zones, batch) and is_finished(job.zones, batch)
-    mapping = pd.read_parquet(job.zones.mapping(batch))
+    mapping = read_part(job.zones, batch, why="a test")
     assert sorted(mapping["Anonymized Filename"]) == sorted(
         str(path.relative_to(job.zones.released)) for path in released(job)
     )
@@ -165,7 +164,9 @@ def test_instances_that_come_again_are_dropped(job: Job, studies: list[list[Path
 
     assert (row.state, row.expected, row.received, row.released) == ("done", 0, 0, 0)
     assert originals(job) == Counter()
-    assert len(pd.read_parquet(job.zones.mapping_folder)) == len(released(job)) == len(studies[0])
+    parts = read_parts(job.zones, mapped_batches(job.zones), ["batch"], why="a test")
+    mapped = [row for _, part in parts for row in part["batch"]]
+    assert len(mapped) == len(released(job)) == len(studies[0])
 
 
 def test_two_contents_of_one_instance_are_both_quarantined(job: Job, studies: list[list[Path]]) -> None:
@@ -178,8 +179,7 @@ def test_two_contents_of_one_instance_are_both_quarantined(job: Job, studies: li
     assert (row.received, row.quarantined, row.released) == (len(studies[0]) + 1, 2, len(studies[0]) - 1)
     assert not sums_that_fail(row, "validation_report")
     assert originals(job) == Counter(quarantine=2)
-    report = pd.read_json(job.zones.report(batch, "json"), typ="series")
-    assert "INSTANCE_CONFLICT" in str(report.to_dict())
+    assert "INSTANCE_CONFLICT" in job.zones.report(batch, "json").read_text("utf-8")
 
     push(job, studies[0][:1])
     push(job, studies[0][:1], last_byte_changed)
@@ -263,7 +263,7 @@ def test_a_file_that_ends_too_early_is_quarantined(job: Job, studies: list[list[
     (row,) = run_stages(job, batch)
 
     assert (row.state, row.reason, row.received, row.released) == ("quarantined", "INSTANCE_CUT_SHORT", 3, 2)
-    (record,) = read_rows(job.zones.quarantine(batch, row.study_key) / RECORD, SetAside)
+    (record,) = read_sealed(job.zones.quarantine(batch, row.study_key) / RECORD, SetAside)
     assert record.reason == "INSTANCE_CUT_SHORT"
 
 
@@ -289,7 +289,7 @@ def test_what_is_withheld_goes_into_quarantine_with_its_reason(job: Job, studies
 
     assert (row.withheld, row.reason) == (1, "RELEASED_COPY_DIFFERS")
     (kept,) = other.zones.quarantine(batch, row.study_key).glob("*.dcm")
-    (record,) = read_rows(manifest_of(kept.parent), StagedInstance)
+    (record,) = read_sealed(manifest_of(kept.parent), StagedInstance)
     assert (record.raw_file, record.reason) == (kept.name, "RELEASED_COPY_DIFFERS")
     assert originals(other) == Counter(quarantine=1)
 
@@ -468,7 +468,7 @@ def test_what_another_batch_releases_after_the_proof_is_not_overwritten(
     for stage in (resolve_studies, retrieve_studies, deidentify_studies, map_batch):
         stage(job, batch)
     (staged,) = (job.zones.restricted / "staging" / batch).glob("*/*.dcm")
-    (row,) = read_rows(manifest_of(staged.parent), StagedInstance)
+    (row,) = read_sealed(manifest_of(staged.parent), StagedInstance)
     target, content = job.zones.released / row.released_path, last_byte_changed(staged.read_bytes())
     proved, validate, rows = threading.Event(), release._validate, []
 

@@ -109,7 +109,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_bytes(
         process.kill()
         process.wait()
         # after any crash: whatever is released has its mapping row
-        mapped = set(read_part(disturbed.zones, batch)["Anonymized Filename"])
+        mapped = set(read_part(disturbed.zones, batch, why="a test")["Anonymized Filename"])
         assert {str(path.relative_to(disturbed.zones.released)) for path in disturbed.released_files()} <= mapped
     assert disturbed.run("run", batch).returncode == 3
     assert snapshot(disturbed.zones.released) == snapshot(undisturbed.zones.released)

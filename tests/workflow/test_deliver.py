@@ -22,6 +22,7 @@ from dicom_assets.errors import BadInput, Refused
 from dicom_assets.pacs.archive import Archive
 from dicom_assets.pacs.part10 import read_head
 from dicom_assets.storage.atomic import exclusive_lock
+from dicom_assets.storage.audit import last_lines
 from dicom_assets.storage.deliveries import BEGUN, COMMITTED, REFUSED, STORED, DeliveryRecord
 from dicom_assets.storage.zones import Zones
 from dicom_assets.workflow.deliver import DeliveryReport, deliver
@@ -29,6 +30,7 @@ from dicom_assets.workflow.destination import address_of, destination_of, digest
 from dicom_assets.workflow.job import no_progress
 from dicom_assets.workflow.withdraw import begin_release, finish_release
 from tests.support.destination import Destination
+from tests.support.one_key import zones_at
 from tests.support.orthanc import running_orthanc
 from tests.support.ports import free_port
 from tests.support.programs import find_program, needs
@@ -41,7 +43,7 @@ OURS = Archive("", 1, "", "DICOM_ASSETS")
 
 @pytest.fixture
 def zones(tmp_path: Path) -> Zones:
-    return Zones(tmp_path / "restricted", tmp_path / "released")
+    return zones_at(tmp_path)
 
 
 @pytest.fixture
@@ -83,8 +85,8 @@ def test_each_delivery_leaves_a_line_in_the_audit_log_even_where_nobody_listens(
     assert "DICOM_DELIVERY_TO" in report.failure.__notes__[0]
     assert counts(report) == (4, 0, 0, 0, 4)
     assert states(zones, nobody, batch, files) == [BEGUN] * 4
-    (line,) = map(json.loads, zones.audit_log.read_text().splitlines())
-    assert (line["event"], line["subject"]) == ("delivery", f"{batch} to {address_of(nobody)}")
+    told = [line.subject for line in last_lines(zones) if line.event == "delivery"]
+    assert told == [f"{batch} to {address_of(nobody)}"]
 
 
 def test_a_destination_that_lists_is_believed_and_what_it_lost_is_sent_again(zones: Zones, files: list[str]) -> None:
@@ -237,12 +239,11 @@ def test_a_destination_without_commitment_is_said_to_have_none(zones: Zones, fil
 def test_a_killed_delivery_records_nothing_that_was_not_acknowledged(zones: Zones, files: list[str]) -> None:
     batch = release(zones, files)
     code = (
-        "import sys; from pathlib import Path\n"
-        "from dicom_assets.pacs.archive import Archive; from dicom_assets.storage.zones import Zones\n"
-        "from dicom_assets.workflow.deliver import deliver\n"
-        "here = Path(sys.argv[1])\n"
-        "there = Archive('127.0.0.1', int(sys.argv[2]), 'ELSEWHERE', 'DICOM_ASSETS')\n"
-        "deliver(Zones(here / 'restricted', here / 'released'), there, sys.argv[3])"
+        "import sys\n"
+        "from dicom_assets.pacs.archive import Archive; from dicom_assets.settings import Settings\n"
+        "from dicom_assets.workflow.deliver import deliver; from dicom_assets.workflow.job import zones_of\n"
+        "there = Archive('127.0.0.1', int(sys.argv[1]), 'ELSEWHERE', 'DICOM_ASSETS')\n"
+        "deliver(zones_of(Settings.from_env()), there, sys.argv[2])"
     )
     with Destination().running() as there:
         third, go_on = threading.Event(), threading.Event()
@@ -254,8 +255,8 @@ def test_a_killed_delivery_records_nothing_that_was_not_acknowledged(zones: Zone
             return 0x0000
 
         there.answers = answers
-        command = [sys.executable, "-c", code, str(zones.restricted.parent), str(there.port), batch]
-        process = subprocess.Popen(command)
+        command = [sys.executable, "-c", code, str(there.port), batch]
+        process = subprocess.Popen(command, env=os.environ | environment(zones))
         try:
             assert third.wait(60)
         finally:

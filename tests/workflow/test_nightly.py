@@ -10,7 +10,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from dicom_assets.batches.request import load_request
+from dicom_assets.batches.request import StoredRequest, load_request
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.deid.pseudonyms import PseudonymKey
 from dicom_assets.demo.archive import EmbeddedArchive
@@ -20,7 +20,7 @@ from dicom_assets.pacs.archive import Archive
 from dicom_assets.storage.atomic import exclusive_lock
 from dicom_assets.storage.ledger import StudyRow, read_stage, sums_that_fail
 from dicom_assets.storage.manifests import RawInstance, manifest_of
-from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.tables import read_sealed, write_sealed
 from dicom_assets.storage.zones import Zones
 from dicom_assets.workflow.deidentify import deidentify_studies
 from dicom_assets.workflow.job import Job
@@ -77,7 +77,7 @@ def run(job: Job, batch: str, *, to_the_end: bool = False) -> StudyRow:
 
 def raw(job: Job, batch: str, study: DemoStudy) -> set[str]:
     folder = job.zones.raw(batch, job.key.study_key(study.study_instance_uid))
-    return {row.sop_instance_uid for row in read_rows(manifest_of(folder), RawInstance)}
+    return {row.sop_instance_uid for row in read_sealed(manifest_of(folder), RawInstance)}
 
 
 def test_the_last_days_are_planned_and_nothing_twice(job: Job, study: DemoStudy, day: date) -> None:
@@ -193,10 +193,11 @@ def test_two_plannings_at_once_plan_nothing_twice(job: Job, day: date) -> None:
 def test_a_request_of_an_older_version_is_read(job: Job, day: date) -> None:
     (request,) = plan_nightly(job, day + timedelta(days=1), 3)
     path = job.zones.request(request.batch)
-    data = json.loads(path.read_bytes())
+    (stored,) = read_sealed(path, StoredRequest)
+    data = json.loads(stored.request)
     for row in data["rows"]:
         assert row.pop("but_not") == []
-    path.write_text(json.dumps(data))
+    assert write_sealed(path, [StoredRequest(json.dumps(data))], StoredRequest)
     assert load_request(job.zones, request.batch) == request
 
 

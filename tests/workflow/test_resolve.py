@@ -11,7 +11,7 @@ from dicom_assets.deid.pseudonyms import PseudonymKey
 from dicom_assets.errors import RetryLater
 from dicom_assets.pacs.archive import Archive
 from dicom_assets.storage.manifests import RawInstance, ResolvedStudy, manifest_of
-from dicom_assets.storage.tables import read_rows, write_rows
+from dicom_assets.storage.tables import read_sealed, write_sealed
 from dicom_assets.storage.zones import Zones
 from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.resolve import resolve_studies
@@ -43,7 +43,7 @@ def request(job: Job, *rows: RequestRow) -> str:
 
 def resolved(job: Job, batch: str) -> dict[str, ResolvedStudy]:
     """By UID; the empty one is a row without a study."""
-    return {study.study_instance_uid: study for study in read_rows(job.zones.resolved_studies(batch), ResolvedStudy)}
+    return {study.study_instance_uid: study for study in read_sealed(job.zones.resolved_studies(batch), ResolvedStudy)}
 
 
 def test_each_study_is_said_to_be_in_the_archive_that_has_it(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_only_what_no_earlier_batch_holds_is_expected(tmp_path: Path) -> None:
         earlier = job.zones.raw("nightly-20260101-001", job.key.study_key("1.2.1"))
         earlier.mkdir(parents=True)
         held = [RawInstance(f"{number}.dcm", f"1.2.1.{number}", "", "", 1, "") for number in range(3)]
-        write_rows(manifest_of(earlier), held, RawInstance)
+        write_sealed(manifest_of(earlier), held, RawInstance)
         batch = request(job, RequestRow(study_instance_uid="1.2.1", but_not=("nightly-20260101-001",)))
         (row,) = resolve_studies(job, batch)
     assert (row.expected, row.missing) == (1, 1)

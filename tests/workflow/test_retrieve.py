@@ -19,7 +19,7 @@ from dicom_assets.pacs.archive import Archive, Timeouts
 from dicom_assets.storage.ledger import StudyRow, sums_that_fail
 from dicom_assets.storage.manifests import RawInstance, manifest_of
 from dicom_assets.storage.set_aside import RECORD, SetAside
-from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.tables import read_sealed
 from dicom_assets.storage.zones import Zones
 from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.resolve import resolve_studies
@@ -86,11 +86,11 @@ class Site:
 
     def raw(self, batch: str) -> dict[str, bytes]:
         folder = self.job.zones.raw(batch, self.key)
-        rows = read_rows(manifest_of(folder), RawInstance)
+        rows = read_sealed(manifest_of(folder), RawInstance)
         return {row.sop_instance_uid: (folder / row.file).read_bytes() for row in rows}
 
     def set_aside(self, batch: str) -> list[SetAside]:
-        return read_rows(self.job.zones.quarantine(batch, self.key) / RECORD, SetAside)
+        return read_sealed(self.job.zones.quarantine(batch, self.key) / RECORD, SetAside)
 
 
 @pytest.fixture

@@ -97,12 +97,12 @@ def test_the_request_s_own_identifiers_are_searched_too(tmp_path):
 
 def test_what_the_profile_keeps_is_no_hit(tmp_path):
     changes = put("StudyDate", "20240117"), put("SeriesDescription", "Abdomen of Isidora")
-    verdict = findings_of(tmp_path, *changes, kept_tags=frozenset({0x00080020, 0x0008103E}))
+    verdict = findings_of(tmp_path, *changes, kept=frozenset({0x00080020, 0x0008103E}), kept_dates=frozenset({0x00080020}))
     assert verdict.findings == ()
 
 
 def test_a_name_kept_in_a_file_that_says_it_is_removed_is_caught(tmp_path):
-    verdict = findings_of(tmp_path, put("PatientName", "Lécka-Vandermolen^Isidora"), kept_tags=frozenset({0x00100010}))
+    verdict = findings_of(tmp_path, put("PatientName", "Lécka-Vandermolen^Isidora"), kept=frozenset({0x00100010}))
     assert caught(verdict) == {("no_identifiers_in_standard_tags", "STANDARD_TAG_NOT_CLEANED", "(0010,0010)")}
 
 

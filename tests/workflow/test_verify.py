@@ -15,7 +15,7 @@ from dicom_assets.deid.pseudonyms import PseudonymKey
 from dicom_assets.errors import REASONS, BadInput
 from dicom_assets.storage.columns import COLUMNS
 from dicom_assets.storage.manifests import StagedInstance, manifest_of
-from dicom_assets.storage.tables import read_rows
+from dicom_assets.storage.tables import read_sealed
 from dicom_assets.workflow.folder import deidentify_folder
 from dicom_assets.workflow.verify import VERIFY_CHECKS, verify_folder
 from tests.support.hand_deidentified import (
@@ -38,7 +38,7 @@ def released(folder, *changes, **options):
     study = hand_made_study(folder / "work", [planted(1), planted(2)], *changes, **options)
     out, mapping = folder / "out", folder / "mapping"
     mapping.mkdir()
-    rows = read_rows(manifest_of(study.staging), StagedInstance)
+    rows = read_sealed(manifest_of(study.staging), StagedInstance)
     for row in rows:
         (out / row.released_path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(study.staging / row.file, out / row.released_path)

@@ -15,14 +15,14 @@ from dicom_assets.settings import Settings
 from dicom_assets.storage.file_trees import FileTree, opened_tree
 from dicom_assets.storage.incoming import Incoming, instances_in, waiting_studies
 from dicom_assets.storage.set_aside import RECORD, SetAside
-from dicom_assets.storage.tables import read_rows
-from dicom_assets.storage.zones import Zones
+from dicom_assets.storage.tables import read_sealed
 from dicom_assets.workflow import watch as watch_module
 from dicom_assets.workflow import watcher as watcher_module
 from dicom_assets.workflow.watch import check_watch_folder, watch, watch_state
 from dicom_assets.workflow.watcher import QUIET, Watcher
 from tests.storage.arriving import STUDY, file_name, incoming_at, study_key
 from tests.support.handed import IMAGES, copy_medium, kill_when_there_are, make_zip, medium_entries, part10
+from tests.support.one_key import zones_at
 from tests.support.waiting import wait_for
 
 _SETTLE = 100.0
@@ -44,7 +44,7 @@ class Watched:
     """A folder, a watcher that looks when it is told to, and its clock."""
 
     def __init__(self, root: Path, incoming: Incoming, clock: SimpleNamespace) -> None:
-        self.folder, self.zones = root / "watched", Zones(root / "restricted", root / "released")
+        self.folder, self.zones = root / "watched", zones_at(root)
         self.incoming, self.clock = incoming, clock
         self.watcher = self.new_watcher()
 
@@ -81,7 +81,7 @@ class Watched:
     @property
     def set_aside(self) -> list[tuple[str, str]]:
         """(suffix, reason) of the files in quarantine; every one has its record."""
-        rows = read_rows(self.quarantine / RECORD, SetAside)
+        rows = read_sealed(self.quarantine / RECORD, SetAside)
         there = {path.name for path in self.quarantine.iterdir()} if self.quarantine.is_dir() else {RECORD}
         assert there == {row.file for row in rows} | {RECORD}
         return sorted((Path(row.file).suffix, row.reason) for row in rows)
@@ -295,7 +295,7 @@ def test_a_full_disk_leaves_all_where_it_is(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(watcher_module, "QUIET", 0.0)
     monkeypatch.setattr(watch_module, "_PAUSE", 0.01)
     (tmp_path / "watched" / "1.dcm").write_bytes(part10("1.2.1"))
-    zones, stop = Zones(tmp_path / "restricted", tmp_path / "released"), threading.Event()
+    zones, stop = zones_at(tmp_path), threading.Event()
     with incoming_at(zones.incoming, reserve=1 << 60).opened() as incoming:
         thread = threading.Thread(target=watch, args=(settings, incoming, stop))
         thread.start()
@@ -311,7 +311,7 @@ def test_a_folder_that_is_not_there_is_waited_for(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(watcher_module, "QUIET", 0.0)
     monkeypatch.setattr(watch_module, "_PAUSE", 0.01)
     (tmp_path / "watched").rmdir()
-    zones, stop = Zones(tmp_path / "restricted", tmp_path / "released"), threading.Event()
+    zones, stop = zones_at(tmp_path), threading.Event()
     with incoming_at(zones.incoming).opened() as incoming:
         thread = threading.Thread(target=watch, args=(settings, incoming, stop))
         thread.start()
@@ -375,5 +375,5 @@ def test_killed_again_and_again_it_loses_nothing_and_has_nothing_twice(tmp_path:
     assert {file_name(uid) for uid in uids} <= set(names)
     quarantine = tmp_path / "restricted" / "quarantine" / "watched"
     aside = [path for path in quarantine.iterdir() if path.suffix == ".dcm"]
-    rows = {row.file: row.reason for row in read_rows(quarantine / RECORD, SetAside)}
+    rows = {row.file: row.reason for row in read_sealed(quarantine / RECORD, SetAside)}
     assert 8 <= len(aside) <= 8 + 3 and all(rows[path.name] == "FILE_CUT_SHORT" for path in aside)

@@ -1,0 +1,190 @@
+"""Passes or fails each row of the answer key, as MIDI-B does, and more strictly:
+
+- a row of an instance that is not there fails, whatever it asks for; `lenient` counts as the challenge does
+- text that is to stay as a whole has to stay letter by letter, words among others in their order
+- text that is to go may leave none of its words, nor be hidden by other marks between its letters
+- pixels are compared decoded, so that a tool may choose another transfer syntax
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from pydicom import Dataset
+from pydicom.pixels import pixel_array
+
+from benchmarks.proof.key import PASSED_BY_NOTHING, Action, Answer, AnswerKey
+from benchmarks.proof.output import Made, Output, element_at, text_at
+from benchmarks.proof.phrases import words_of
+from benchmarks.proof.pixels import mask_of
+
+#: Who asks for the rows; those of burned-in text are in none
+FAMILIES = {
+    "HIPAA": "HIPAA Safe Harbor",
+    "DICOM": "DICOM PS3.15 and PS3.3",
+    "TCIA": "practice of The Cancer Imaging Archive",
+}
+
+_LONG = 6  # letters: shorter words stand within others
+
+
+@dataclass(frozen=True)
+class Failure:
+    """found: what stood there; None: nothing."""
+
+    answer: Answer
+    found: str | None
+    is_missing: bool
+
+
+@dataclass
+class Score:
+    """total: rows asked; failed: those failed; both by action, and by family (HIPAA, DICOM, TCIA). lenient: rows failed
+    as the challenge counts them. withheld: instances with text in their pixels that were not written at all."""
+
+    total: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    lenient: int = 0
+    withheld: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def percent(self) -> float:
+        """Of the rows passed; burned-in text apart."""
+        return self._percent(sum(self.failed[family] for family in FAMILIES))
+
+    @property
+    def lenient_percent(self) -> float:
+        return self._percent(self.lenient)
+
+    def _percent(self, failed: int) -> float:
+        total = sum(self.total[family] for family in FAMILIES)
+        return 100 * (1 - failed / total) if total else 0.0
+
+
+def score(key: AnswerKey, output: Output) -> Score:
+    """Each row of the key against what the tool has made of its instance."""
+    result = Score()
+    for answer in key.answers:
+        made = output.made.get(answer.instance)
+        if made is None and answer.action is Action.PIXELS_HIDDEN:
+            result.withheld += 1
+            continue
+        result.total.update(_columns(answer))
+        if made is not None and _JUDGES[answer.action](answer, made, output):
+            continue
+        result.failed.update(_columns(answer))
+        is_counted = made is not None or answer.action not in PASSED_BY_NOTHING
+        result.lenient += is_counted and answer.action is not Action.PIXELS_HIDDEN
+        found = None if made is None else text_at(made.data_set, answer.path)
+        result.failures.append(Failure(answer, found, made is None))
+    return result
+
+
+def _columns(answer: Answer) -> Iterator[str]:
+    yield answer.action
+    if answer.action is not Action.PIXELS_HIDDEN:
+        yield answer.family
+
+
+def _is_retained(answer: Answer, made: Made, output: Output) -> bool:
+    return element_at(made.data_set, answer.path) is not None
+
+
+def _has_value(answer: Answer, made: Made, output: Output) -> bool:
+    return bool(text_at(made.data_set, answer.path))
+
+
+def _text_stays(answer: Answer, made: Made, output: Output) -> bool:
+    found = text_at(made.data_set, answer.path)
+    if found is None:
+        return False
+    if answer.text == answer.value:
+        pairs = zip(_values(found), _values(answer.text), strict=False)
+        return len(_values(found)) == len(_values(answer.text)) and all(
+            one == other or _equal(one, other) for one, other in pairs
+        )
+    rest = iter(words_of(found))
+    return all(word in rest for word in words_of(answer.text))
+
+
+def _text_goes(answer: Answer, made: Made, output: Output) -> bool:
+    found = text_at(made.data_set, answer.path)
+    if not found:
+        return True
+    told, left = words_of(answer.text), words_of(found)
+    if not set(told).isdisjoint(left):
+        return False
+    joined, together = "".join(left), "".join(told)
+    is_long = len(together) >= _LONG or not together.isascii()
+    return not (is_long and together in joined) and not any(word in joined for word in told if not word.isascii())
+
+
+def _date_moves(answer: Answer, made: Made, output: Output) -> bool:
+    found = text_at(made.data_set, answer.path)
+    return found is None or answer.text not in found
+
+
+def _uid_changes(answer: Answer, made: Made, output: Output) -> bool:
+    found = text_at(made.data_set, answer.path)
+    return found is None or answer.text not in found
+
+
+def _uid_agrees(answer: Answer, made: Made, output: Output) -> bool:
+    """As in the challenge, one that is gone disagrees with none; where it may not be gone, another row says so."""
+    found = text_at(made.data_set, answer.path)
+    return not found or found == output.uids.get(answer.text)
+
+
+def _patient_id_agrees(answer: Answer, made: Made, output: Output) -> bool:
+    found = text_at(made.data_set, answer.path)
+    return bool(found) and found == output.patients.get(answer.text)
+
+
+def _pixels_stay(answer: Answer, made: Made, output: Output) -> bool:
+    return made.fingerprint == answer.value
+
+
+def _pixels_hide(answer: Answer, made: Made, output: Output) -> bool:
+    """Whether what stood out in the shape of the text does so no longer."""
+    left, top, right, bottom = map(int, answer.value.split(","))
+    picture = _picture(made.data_set)
+    if picture is None:
+        return False
+    letters = mask_of(answer.text, picture.shape)[top:bottom, left:right]
+    bright = picture[top:bottom, left:right] >= np.percentile(picture, 99)
+    return bool(bright[letters].mean() - bright[~letters].mean() < 0.5)
+
+
+def _picture(data_set: Dataset) -> np.ndarray | None:
+    try:
+        picture = pixel_array(data_set, raw=True)
+    except Exception:  # whatever a decoder raises on what a tool has written
+        return None
+    return picture if picture.ndim == 2 else None
+
+
+def _values(text: str) -> list[str]:
+    return [value.strip(" \0") for value in text.split("\\")]
+
+
+def _equal(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
+
+
+_JUDGES: dict[Action, Callable[[Answer, Made, Output], bool]] = {
+    Action.TAG_RETAINED: _is_retained,
+    Action.TEXT_NOTNULL: _has_value,
+    Action.TEXT_RETAINED: _text_stays,
+    Action.TEXT_REMOVED: _text_goes,
+    Action.DATE_SHIFTED: _date_moves,
+    Action.UID_CHANGED: _uid_changes,
+    Action.UID_CONSISTENT: _uid_agrees,
+    Action.PATID_CONSISTENT: _patient_id_agrees,
+    Action.PIXELS_RETAINED: _pixels_stay,
+    Action.PIXELS_HIDDEN: _pixels_hide,
+}

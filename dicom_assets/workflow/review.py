@@ -1,0 +1,156 @@
+"""What a reviewer decides of originals in quarantine, and what becomes of them.
+
+A release vouches for exactly one content and one reason; it passes by no rule of de-identification and no check of the
+validation. Where the batch has its original still, the batch is run again; else the original goes back to incoming as
+an arrival of its study. Of a conflict one content is released and the others are discarded. A discarded content is
+deleted here and used for nothing if it comes again; it stays in the ledger with the reason that it had.
+
+The order is what keeps a crash harmless: audit log, decision, what is discarded goes, what is released moves by one
+rename. Killed anywhere, the same call again completes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..batches.key import is_arrival
+from ..errors import Refused
+from ..storage.atomic import delete, exclusive_lock, fsync_folder, make_folder, sha256
+from ..storage.audit import Event, record
+from ..storage.decisions import DISCARD, RELEASE, Decision, add_decisions, decision, discarded_of
+from ..storage.incoming import Incoming
+from ..storage.manifests import batches_holding, held_by
+from ..storage.set_aside import CONFLICT, name_in_raw
+from ..storage.zones import RESTRICTED_FOLDER, Zones
+from .job import coded_file_errors
+from .review_items import WATCHED, Item, find_item, goes_to_incoming, items_of_study, name_of, refusal_to_release
+
+_EVENTS = {RELEASE: Event.REVIEW_RELEASE, DISCARD: Event.REVIEW_DISCARD}
+
+
+@dataclass(frozen=True)
+class Decided:
+    """before: it was decided, and done, earlier. to_incoming: it waits there as an arrival. run: arguments of
+    `dicom-assets run` that take up what was decided; empty where there is nothing to run. also: names of what was
+    discarded with it."""
+
+    item: str
+    before: str = ""
+    to_incoming: bool = False
+    run: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+
+
+def check(zones: Zones, verdict: str, name: str) -> None:
+    """Raises BadInput("REVIEW_ITEM_UNKNOWN"); Refused: REVIEW_BATCH_NOT_OVER, REVIEW_CANNOT_RELEASE, REVIEW_RUN_AGAIN,
+    REVIEW_OTHER_HELD."""
+    with coded_file_errors():
+        item, _ = find_item(zones, name)
+        if item is None:
+            return
+        if item.batch != WATCHED and not zones.ledger(item.batch, "validation_report").is_file():
+            raise Refused("REVIEW_BATCH_NOT_OVER")
+        if verdict == RELEASE:
+            if code := refusal_to_release(zones, item):
+                raise Refused(code)
+            if item.reason == CONFLICT and _is_other_held(zones, item):
+                raise Refused("REVIEW_OTHER_HELD")
+
+
+def decide(zones: Zones, verdict: str, name: str, why: str) -> Decided:
+    """Raises as check(), Refused("BATCH_BUSY") where a batch that is concerned is at work, and as audit.record()."""
+    with coded_file_errors(), _alone(zones, name) as (item, rivals):
+        if item is None:
+            return Decided(name, before=find_item(zones, name)[1][-1].verdict)
+        check(zones, verdict, name)
+        decisions = [decision(item.name, sha256(item.file), item.reason, verdict, why)]
+        losers = _losers(zones, item, rivals) if verdict == RELEASE else []
+        others = [(other, sha256(file)) for other, file in losers]
+        decisions += [
+            decision(other, digest, item.reason, DISCARD, why)
+            for other, digest in others
+            if digest != decisions[0].sha256
+        ]
+        _carry_out(zones, item, decisions, [file for _, file in losers])
+        is_arriving = verdict == RELEASE and goes_to_incoming(zones, item)
+        return Decided(
+            name,
+            to_incoming=is_arriving,
+            run=() if is_arriving else _run(zones, verdict, item),
+            also=tuple(one.item for one in decisions[1:]),
+        )
+
+
+def _carry_out(zones: Zones, item: Item, decisions: Sequence[Decision], losers: Sequence[Path]) -> None:
+    """decisions: the item's first."""
+    for one in decisions:
+        record(zones, _EVENTS[one.verdict], f"{one.item} {one.reason}", one.why)
+    add_decisions(zones, item.decided_under, decisions)
+    own = decisions[0]
+    if own.verdict == DISCARD:
+        delete([item.file])
+        return
+    raw = zones.raw(item.batch, item.study_key) / name_in_raw(item.file.name)
+    delete(file for file in losers if file != raw)
+    if goes_to_incoming(zones, item):
+        name = f"{Path(raw.name).stem}-{own.sha256[:16]}.dcm"
+        Incoming(zones.incoming, str, str, reserve=0).take_back(item.file, item.study_key, name)
+    elif item.is_aside:
+        make_folder(raw.parent, RESTRICTED_FOLDER)
+        item.file.replace(raw)  # the other content, if it is there, goes with this
+        fsync_folder(raw.parent)
+        fsync_folder(item.file.parent)
+
+
+@contextmanager
+def _alone(zones: Zones, name: str) -> Iterator[tuple[Item | None, list[Item]]]:
+    """The item and its rivals, and nobody works on their batches meanwhile."""
+    seen = _with_rivals(zones, name)
+    with ExitStack() as locks:
+        for batch in sorted({one.batch for one in seen} - {WATCHED}):
+            locks.enter_context(exclusive_lock(zones.lock(batch)))
+        if _with_rivals(zones, name) != seen:
+            raise Refused("BATCH_BUSY")
+        yield (seen[0], seen[1:]) if seen else (None, [])
+
+
+def _with_rivals(zones: Zones, name: str) -> list[Item]:
+    """The item, and whatever else lies in quarantine for the same conflict: of all arrivals, or of its own batch."""
+    item, _ = find_item(zones, name)
+    if item is None or not item.is_aside or item.reason != CONFLICT:
+        return [] if item is None else [item]
+    return [item] + [
+        one
+        for one in items_of_study(zones, item.study_key)
+        if one.is_aside and one.reason == CONFLICT and one.sop_instance_uid == item.sop_instance_uid
+        if one.file != item.file and (one.batch == item.batch or (is_arrival(one.batch) and is_arrival(item.batch)))
+    ]
+
+
+def _losers(zones: Zones, item: Item, rivals: Sequence[Item]) -> list[tuple[str, Path]]:
+    """Name and file of every other content of a conflict; the one that an archive sent first lies in the raw folder."""
+    found = [(one.name, one.file) for one in rivals]
+    if item.reason == CONFLICT and not goes_to_incoming(zones, item):
+        raw = zones.raw(item.batch, item.study_key) / name_in_raw(item.file.name)
+        found += [(name_of(item.batch, item.study_key, raw.name), raw)] if raw.is_file() else []
+    return found
+
+
+def _is_other_held(zones: Zones, item: Item) -> bool:
+    """Another content of the instance is no open question: some batch has taken it."""
+    settled = discarded_of(zones, item.study_key) | {sha256(item.file)}
+    batches = batches_holding(zones, item.study_key)
+    held = (held_by(zones, item.study_key, [batch]).get(item.sop_instance_uid) for batch in batches)
+    return any(one is not None and one[1].sha256 not in settled for one in held)
+
+
+def _run(zones: Zones, verdict: str, item: Item) -> tuple[str, ...]:
+    """What takes up a decision that changes what becomes of the batch."""
+    changes = verdict == RELEASE or item.reason in (CONFLICT, "TWO_PATIENTS_IN_STUDY")
+    if not changes or (is_arrival(item.batch) and (item.is_aside or goes_to_incoming(zones, item))):
+        return ()
+    if item.is_aside:
+        return (item.batch, "--from", "raw_dicom")
+    is_there = (zones.raw(item.batch, item.study_key) / item.file.name).is_file()
+    return (item.batch, "--from", "anonymized_dicom") if is_there else (item.batch,)

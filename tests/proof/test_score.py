@@ -1,0 +1,209 @@
+"""The scorer against outputs that are wrong on purpose: each fails its row, and only it."""
+
+import datetime
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+from benchmarks.proof.key import Action, Answer, read_key
+from benchmarks.proof.output import Output, element_at, read_output
+from benchmarks.proof.score import Score, score
+from benchmarks.proof.strict import Findings, look
+from tests.proof.conftest import Case
+from tests.proof.ideal import remove, with_other_pixels
+
+NATIVE = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1"}
+
+
+class Copy:
+    """A copy of the ideal output, to be spoilt."""
+
+    def __init__(self, case: Case, folder: Path):
+        self.case, self.folder = case, folder / "output"
+        shutil.copytree(case.output, self.folder)
+
+    def file(self, instance: str) -> Path:
+        return self.folder / self.case.files[instance].name
+
+    def row(self, action: Action, path: str = "") -> Answer:
+        """The first of this action, there, of an instance with native pixels."""
+        native = {one.uid for one in self.case.key.instances if one.transfer_syntax in NATIVE}
+        rows = (one for one in self.case.key.answers if one.action is action and one.instance in native)
+        return next(one for one in rows if path in ("", one.path))
+
+    def spoil(self, instance: str, change: Callable[[Dataset], object]) -> None:
+        data_set = dcmread(self.file(instance))
+        change(data_set)
+        data_set.save_as(self.file(instance), enforce_file_format=True)
+
+    def read(self, *, has_mapping: bool = True) -> Output:
+        return read_output(self.folder, self.case.key, self.case.mapping if has_mapping else None)
+
+    def scored(self) -> Score:
+        return score(self.case.key, self.read())
+
+    def looked_at(self) -> Findings:
+        return look(self.case.key, self.read())
+
+
+@pytest.fixture
+def copy(case: Case, tmp_path: Path) -> Copy:
+    return Copy(case, tmp_path)
+
+
+def put(answer: Answer, value: object) -> Callable[[Dataset], None]:
+    def change(data_set: Dataset) -> None:
+        element_at(data_set, answer.path).value = value
+
+    return change
+
+
+def put_back(data_set: Dataset, keyword: str, answer: Answer) -> None:
+    setattr(data_set, keyword, answer.value)
+
+
+@pytest.mark.parametrize("has_mapping", [True, False])
+def test_what_is_as_the_key_says_passes_every_row(copy: Copy, has_mapping: bool) -> None:
+    output = copy.read(has_mapping=has_mapping)
+    result = score(copy.case.key, output)
+    assert result.failures == []
+    assert (result.percent, result.lenient_percent) == (100, 100)
+    assert sum(result.total[action] for action in Action) == len(copy.case.key.answers)
+    assert look(copy.case.key, output) == Findings()
+
+
+def test_every_action_is_asked_for(case: Case) -> None:
+    assert {answer.action for answer in case.key.answers} == set(Action)
+
+
+#: action -> the place that is spoilt, and what is put there
+WRONG = {
+    Action.TAG_RETAINED: ("(0010,0030)", None),
+    Action.TEXT_NOTNULL: ("(0008,0030)", ""),
+    Action.TEXT_RETAINED: ("(0010,1020)", "1.11"),
+    Action.DATE_SHIFTED: ("(0008,0021)", "original"),
+    Action.UID_CHANGED: ("(0008,1110)[0](0008,1155)", "original"),
+    Action.UID_CONSISTENT: ("(0020,0052)", "2.25.77"),
+    Action.PATID_CONSISTENT: ("(0010,0020)", "SOMEBODY"),
+}
+
+
+@pytest.mark.parametrize("action", WRONG)
+def test_a_wrong_value_fails_its_row_and_only_it(copy: Copy, action: Action) -> None:
+    path, value = WRONG[action]
+    row = copy.row(action, path)
+    if value is None:
+        copy.spoil(row.instance, lambda data_set: remove(data_set, path))
+    else:
+        copy.spoil(row.instance, put(row, row.value if value == "original" else value))
+    assert [failure.answer for failure in copy.scored().failures] == [row]
+
+
+def test_text_that_had_to_go_fails_its_row_and_is_found_in_the_bytes(copy: Copy) -> None:
+    row = copy.row(Action.TEXT_REMOVED, "(0008,0080)")
+    copy.spoil(row.instance, lambda data_set: put_back(data_set, "InstitutionName", row))
+    assert [failure.answer for failure in copy.scored().failures] == [row]
+    assert [name for name, _ in copy.looked_at().found] == [copy.file(row.instance).name]
+
+
+def test_one_word_or_other_marks_are_enough_to_fail(copy: Copy) -> None:
+    row = copy.row(Action.TEXT_REMOVED, "(0010,1040)")
+    for left in (row.value.split()[1], row.value.replace(" ", "_").upper()):
+        copy.spoil(row.instance, lambda data_set, left=left: setattr(data_set, "PatientAddress", left))
+        assert [failure.answer for failure in copy.scored().failures] == [row]
+
+
+def test_a_clinical_word_that_is_lost_fails_its_row(copy: Copy) -> None:
+    row = next(
+        one
+        for one in copy.case.key.answers
+        if one.action is Action.TEXT_RETAINED
+        and one.path == "(0008,1030)"
+        and " " in one.text
+        and one.text != one.value
+    )
+    first, rest = row.text.split(maxsplit=1)
+    copy.spoil(row.instance, put(row, rest))
+    assert [failure.answer for failure in copy.scored().failures] == [row]
+    copy.spoil(row.instance, put(row, f"{first} of the {rest}"))
+    assert copy.scored().failures == []
+
+
+def test_one_changed_sample_fails_the_pixels(copy: Copy) -> None:
+    row = copy.row(Action.PIXELS_RETAINED)
+    copy.spoil(row.instance, with_other_pixels)
+    assert [failure.answer for failure in copy.scored().failures] == [row]
+
+
+def test_text_left_in_pixels_is_shown_and_a_withheld_image_is_said(copy: Copy) -> None:
+    rows = [one for one in copy.case.key.answers if one.action is Action.PIXELS_HIDDEN]
+    shown, withheld = rows[0].instance, rows[1].instance
+    original = dcmread(copy.case.corpus / next(one.file for one in copy.case.key.instances if one.uid == shown))
+    copy.spoil(shown, lambda data_set: setattr(data_set, "PixelData", original.PixelData))
+    copy.file(withheld).unlink()
+    result = copy.scored()
+    assert [failure.answer for failure in result.failures] == [rows[0]]
+    assert (result.withheld, result.percent) == (1, 100)
+
+
+def test_a_dropped_instance_fails_all_its_rows(copy: Copy) -> None:
+    instance = copy.row(Action.PIXELS_RETAINED).instance
+    copy.file(instance).unlink()
+    result = copy.scored()
+    assert [one.answer for one in result.failures] == [one for one in copy.case.key.answers if one.instance == instance]
+    assert result.percent < result.lenient_percent < 100
+    assert copy.looked_at().dropped == 1
+
+
+def test_files_that_nobody_asked_for_are_counted(copy: Copy) -> None:
+    instance = copy.row(Action.PIXELS_RETAINED).instance
+    shutil.copy(copy.file(instance), copy.folder / "again.dcm")
+    (copy.folder / "notes.txt").write_text("nothing")
+    assert copy.looked_at().added == 2
+
+
+def test_a_date_that_moves_by_another_day_changes_an_interval(copy: Copy) -> None:
+    row = copy.row(Action.DATE_SHIFTED, "(0008,0021)")
+    other = datetime.date.fromisoformat(row.text) + datetime.timedelta(101)
+    copy.spoil(row.instance, put(row, f"{other:%Y%m%d}"))
+    assert copy.scored().failures == []
+    assert copy.looked_at().uneven == 1
+
+
+def test_a_date_that_is_gone_is_lost(copy: Copy) -> None:
+    row = copy.row(Action.DATE_SHIFTED, "(0008,0021)")
+    copy.spoil(row.instance, lambda data_set: remove(data_set, row.path))
+    assert copy.looked_at() == Findings(lost=1)
+
+
+def test_two_patients_under_one_id_are_merged(copy: Copy, tmp_path: Path) -> None:
+    mapping = tmp_path / "mapping"
+    shutil.copytree(copy.case.mapping, mapping)
+    head, first, second, *rest = (mapping / "patients.csv").read_text("utf-8").splitlines()
+    second = f"{second.rpartition(',')[0]},{first.rpartition(',')[2]}"
+    (mapping / "patients.csv").write_text("\n".join([head, first, second, *rest]), "utf-8")
+    assert look(copy.case.key, read_output(copy.folder, copy.case.key, mapping)).merged == 1
+
+
+def test_the_search_reads_names_of_files_and_what_is_deflated(copy: Copy) -> None:
+    rows = [one for one in copy.case.key.answers if one.action is Action.PATID_CONSISTENT]
+    patient = rows[0].text
+    first, second = [one.instance for one in rows if one.text == patient][:2]
+    copy.file(first).rename(copy.folder / f"of-{patient}.dcm")
+
+    def hide(data_set: Dataset) -> None:
+        data_set.ImageComments = f"about {patient} only"
+        data_set.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+
+    copy.spoil(second, hide)
+    found = {name for name, _ in copy.looked_at().found}
+    assert found == {f"of-{patient}.dcm", copy.file(second).name}
+
+
+def test_the_key_is_read_as_it_was_written(case: Case, tmp_path: Path) -> None:
+    case.key.write(tmp_path)
+    assert read_key(tmp_path) == case.key
