@@ -8,7 +8,7 @@ PORT ?= 3000
 # processes that test side by side; much of what they do is waiting
 TESTERS ?= 3
 
-.PHONY: demo test torture torture-archives up install install-test bench proof clean
+.PHONY: demo test torture torture-mapping torture-archives up install install-test bench proof clean
 
 install: $(VENV)/.installed
 
@@ -59,6 +59,12 @@ torture: install-test
 	HOSTILE_SECONDS=60 HOSTILE_SOCKETS=200 $(BIN)/python -m pytest -q -s tests/torture/test_hostile_peers.py
 	PUSHED_STUDIES=1000 $(BIN)/python -m pytest -q -s tests/torture/test_pushed_studies.py
 	$(BIN)/python -m pytest -q tests/torture/test_write_order.py
+
+# The mapping and its log: 1,000 bits flipped, a reader killed 200 times, a rotation of keys killed before each of its steps
+torture-mapping: install-test
+	BIT_FLIPS=1000 $(BIN)/python -m pytest -q -s tests/torture/test_bit_flips.py
+	AUDIT_KILLS=200 $(BIN)/python -m pytest -q -s tests/torture/test_audited_reads.py
+	ROTATION_KILLS=1000 $(BIN)/python -m pytest -q -s tests/torture/test_rotation_kills.py
 
 # What archives do and files hold: one killed twenty times while it sends, damaged DICOM streams in both directions,
 # 100,000 studies planned; some hundred thousand damaged instances through the engine (an hour)

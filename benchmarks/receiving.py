@@ -145,6 +145,7 @@ def _listening(one: Pass, receiver: Ours | Storescp, senders: int, folder: Path)
         "DICOM_RESTRICTED_ROOT": str(folder / "restricted"),
         "DICOM_RELEASED_ROOT": str(folder / "released"),
         "DICOM_PSEUDONYM_KEY_FILE": str(folder / "keys" / "pseudonym.key"),
+        "DICOM_MAPPING_KEY_FILE": str(folder / "keys" / "mapping.key"),
     }
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(

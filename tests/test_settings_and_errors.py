@@ -84,6 +84,9 @@ def test_who_may_send_is_read() -> None:
         ("DICOM_SITE_TIME_ZONE", "../../etc/localtime", "SETTING_TIME_ZONE"),
         ("DICOM_RELEASED_ROOT", "data/restricted/released", "SETTING_ROOTS_OVERLAP"),
         ("DICOM_PSEUDONYM_KEY_FILE", "data/released/key", "SETTING_KEY_INSIDE_ROOT"),
+        ("DICOM_MAPPING_KEY_FILE", "data/restricted/key", "SETTING_KEY_INSIDE_ROOT"),
+        ("DICOM_MAPPING_KEY_FILE", "data/keys/../keys/pseudonym.key", "SETTING_ONE_KEY_FOR_BOTH"),
+        ("DICOM_MAPPING_KEY_COMMAND", "vault 'read", "SETTING_KEY_COMMAND"),
     ],
 )
 def test_a_setting_that_cannot_be_used_has_its_code(variable: str, value: str, code: str) -> None:

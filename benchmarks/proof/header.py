@@ -9,7 +9,7 @@ from pathlib import Path
 from pydicom.uid import generate_uid
 
 from benchmarks.proof.people import Patient, Site
-from benchmarks.proof.phrases import REASONS, SERIES, STUDIES, Writer
+from benchmarks.proof.phrases import REASONS, SERIES, STUDIES, Phrase, Writer
 from benchmarks.proof.sheet import Sheet, da
 
 _ROOT = "1.2.826.0.1.3680043.10.999."
@@ -107,9 +107,24 @@ def _patient(sheet: Sheet, series: Series) -> None:
     sheet.name("PatientMotherBirthName", who.mother, "HIPAA-A")
     sheet.gone("MedicalRecordLocator", f"LOC{who.patient_id}", "HIPAA-H")
     sheet.gone("InsurancePlanIdentification", who.insurance, "HIPAA-I")
+    sheet.gone("PatientTelecomInformation", who.email, "HIPAA-F")
+    sheet.gone("IssuerOfPatientID", series.where.name, "HIPAA-B")
+    sheet.name("ResponsiblePerson", f"{who.mother.partition('^')[0]}^{who.child}", "HIPAA-A")
+    sheet.words("Occupation", Phrase(f"at {who.employer}"[:16], "", ((who.employer.split()[0], "HIPAA-A"),)))
+    for keyword, value in [
+        ("CountryOfResidence", "Ruritania"),
+        ("MilitaryRank", "Corporal"),
+        ("PatientReligiousPreference", "Shaker"),
+    ]:
+        sheet.gone(keyword, value, "DICOM-P15-BASIC-X")
     other = sheet.item("OtherPatientIDsSequence")
     other.gone("PatientID", who.ssn, "HIPAA-G")
     other.gone("IssuerOfPatientID", series.where.name, "HIPAA-B")
+    before = sheet.item("OriginalAttributesSequence")
+    before.gone("AttributeModificationDateTime", f"{da(series.day)}070000", "HIPAA-C")
+    modified = before.item("ModifiedAttributesSequence")
+    modified.name("PatientName", who.name, "HIPAA-A")
+    modified.gone("PatientID", who.other_id, "HIPAA-H")
     rng = series.rng
     if rng.random() < 0.5:
         sheet.words("AdditionalPatientHistory", words.long(rng.choice(REASONS)))
@@ -131,10 +146,21 @@ def _study(sheet: Sheet, series: Series) -> None:
     sheet.words("AdmittingDiagnosesDescription", words.short(rng.choice(REASONS)))
     sheet.gone("AdmissionID", f"ADM{series.accession[-6:]}7", "HIPAA-R")
     sheet.gone("CurrentPatientLocation", f"Ward {series.accession[-4:]}B", "HIPAA-B")
-    sheet.code("ProcedureCodeSequence", "RPID16", "RADLEX", "CT CHEST")
+    _code(sheet, series, "ProcedureCodeSequence", "IMG1216", "L")
+    if rng.random() < 0.4:
+        sheet.words("StudyComments", words.long(rng.choice(REASONS)))
+        sheet.words("ReasonForStudy", words.short(rng.choice(REASONS)))
     referenced = sheet.item("ReferencedStudySequence")
     referenced.data_set.ReferencedSOPClassUID = _INTERPRETATION_STUDY
     referenced.removed_uid("ReferencedSOPInstanceUID", series.uid("referenced study", series.study))
+
+
+def _code(sheet: Sheet, series: Series, keyword: str, value: str, scheme: str) -> None:
+    """A code whose meaning somebody has written by hand, as meanings of local codes are."""
+    item = sheet.item(keyword)
+    item.keep("CodeValue", value)
+    item.keep("CodingSchemeDesignator", scheme)
+    item.words("CodeMeaning", series.words.short(series.rng.choice(STUDIES[series.modality])))
 
 
 def _series(sheet: Sheet, series: Series, number: int) -> None:
@@ -182,9 +208,10 @@ def _people_and_places(sheet: Sheet, series: Series) -> None:
     for keyword, doctor in zip(keywords, doctors[1:], strict=False):
         sheet.name(keyword, doctor, "TCIA-P15-PHYSICIAN-X")
     sheet.gone("ReferringPhysicianTelephoneNumbers", where.telephone, "HIPAA-D")
-    person = sheet.item("PerformingPhysicianIdentificationSequence")
-    person.gone("PersonAddress", where.address, "HIPAA-B")
-    person.gone("InstitutionName", where.name, "HIPAA-B")
+    for keyword in ("PerformingPhysicianIdentificationSequence", "OperatorIdentificationSequence"):
+        person = sheet.item(keyword)
+        person.gone("PersonAddress", where.address, "HIPAA-B")
+        person.gone("InstitutionName", where.name, "HIPAA-B")
 
 
 def _request(sheet: Sheet, series: Series) -> None:
@@ -194,6 +221,7 @@ def _request(sheet: Sheet, series: Series) -> None:
     sheet.gone("OrderCallbackPhoneNumber", series.where.telephone[:16], "HIPAA-D")
     sheet.gone("FillerOrderNumberImagingServiceRequest", f"FON{series.accession[-7:]}", "HIPAA-R")
     if rng.random() < 0.5:
+        sheet.words("CommentsOnThePerformedProcedureStep", words.long(rng.choice(REASONS)))
         sheet.words("ReasonForTheRequestedProcedure", words.short(rng.choice(REASONS)))
         sheet.words("ImagingServiceRequestComments", words.long(rng.choice(REASONS)))
     request = sheet.item("RequestAttributesSequence")

@@ -93,6 +93,9 @@ def _derive_ids(output: Output, instance: Instance, data_set: Dataset) -> None:
 
 
 def _pairs(path: Path) -> dict[str, str]:
+    """Empty where the tool has not come as far as to write it."""
+    if not path.exists():
+        return {}
     with path.open(newline="", encoding="utf-8") as file:
         return {row["id_old"]: row["id_new"] for row in csv.DictReader(file)}
 

@@ -67,7 +67,7 @@ class Patient:
 
 @dataclass(frozen=True)
 class Site:
-    """A hospital and its people; doctors: (family, given)."""
+    """A hospital and its people: (family, given). doctors: who stand in the headers; others: who are only spoken of."""
 
     name: str
     address: str
@@ -75,6 +75,7 @@ class Site:
     station: str
     serial: str
     doctors: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, str], ...]
     telephone: str
 
 
@@ -108,13 +109,13 @@ def patient(seed: int, number: int) -> Patient:
 def site(seed: int, number: int) -> Site:
     """The hospital of this number."""
     rng = random.Random(f"{seed} site {number}")
-    doctors = tuple(rng.sample(_DOCTORS, 6))
+    doctors = rng.sample(_DOCTORS, 9)
     station = f"{rng.choice(['CTAWP', 'MRC', 'RADWS', 'XA'])}{rng.randrange(10000, 99999)}"
     serial = f"{rng.choice('KHS')}{rng.randrange(10**6, 10**7)}"
     department = rng.choice(["Radiology East", "Imaging Pavilion 3", "Nuclear Medicine Annex"])
-    return Site(
-        _HOSPITALS[number % len(_HOSPITALS)], _address(rng), department, station, serial, doctors, _telephone(rng)
-    )
+    known, others = tuple(doctors[:6]), tuple(doctors[6:])
+    name = _HOSPITALS[number % len(_HOSPITALS)]
+    return Site(name, _address(rng), department, station, serial, known, others, _telephone(rng))
 
 
 def _address(rng: random.Random) -> str:

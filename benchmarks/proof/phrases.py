@@ -80,12 +80,12 @@ class Writer:
 
     def _fillings(self) -> Mapping[str, str]:
         who, rng = self._who, self._rng
-        family, given = rng.choice(self._where.doctors)
+        family, given = rng.choice(self._where.doctors + self._where.others)
         return {
             "doctor": rng.choice([family, f"{given} {family}", f"{given[0]}. {family}", family.upper()]),
             "name": rng.choice([who.written, who.written.lower(), who.written.upper()]),
             "family": who.name.partition("^")[0],
-            "given": who.written.split()[0].strip(","),
+            "given": who.name.split("^")[1].partition("=")[0],
             "mrn": who.patient_id,
             "accession": self._accession,
             "birth": self._day(who.birth),

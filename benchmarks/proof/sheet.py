@@ -15,6 +15,9 @@ from pydicom.sequence import Sequence as Items
 from benchmarks.proof.key import Action, Answer, Planted
 from benchmarks.proof.phrases import Phrase
 
+#: Category of the times of the day
+TIME = "TCIA-P15-TIME-C"
+
 
 class Notes:
     """The rows of one instance, and what was planted in it."""
@@ -84,7 +87,7 @@ class Sheet:
     def time(self, keyword: str, value: str) -> None:
         """TM: still a time, whether it moved with the dates or not (PS3.15 E.3.6)."""
         self._put(keyword, value)
-        self._note(Action.TEXT_NOTNULL, keyword, value, "", "TCIA-P15-TIME-C")
+        self._note(Action.TEXT_NOTNULL, keyword, value, "", TIME)
 
     def uid(self, keyword: str, value: str, *, is_type_1: bool = False) -> None:
         """Another UID, and the same one wherever this one stands."""

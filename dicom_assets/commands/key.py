@@ -1,9 +1,8 @@
 """`key new|rotate|check`: the two keys of a project."""
 
 import argparse
-from pathlib import Path
 
-from ..errors import DicomAssetsError, Refused
+from ..errors import Refused
 from ..settings import Settings
 from ..storage.audit import Event, record, refusals_recorded
 from ..storage.key_sources import KeyFile

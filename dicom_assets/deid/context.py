@@ -132,7 +132,8 @@ class Scope:
     """One place in the tree of data sets: the sequences above, and what holds for all data sets there.
 
     path: keywords of the sequences. within_identity: inside a sequence whose codes name a person or a place.
-    content: the element that holds the value of the content item that the data set is, and its action."""
+    content: the element that holds the value of the content item that the data set is, and its action. published: a
+    published coding scheme was stated, whose codes mean the same everywhere."""
 
     def __init__(
         self,
@@ -142,15 +143,16 @@ class Scope:
         signed: bool,
         within_identity: bool = False,
         content: tuple[int | None, Action | None] = (None, None),
+        published: bool = False,
     ) -> None:
         self.context, self.path, self.charset, self.signed = context, path, charset, signed
-        self.within_identity, self.content = within_identity, content
+        self.within_identity, self.content, self.published = within_identity, content, published
         self.memo: dict[bytes, Outcome] = {}
         self.runs: dict[int, Run] = {}
         self.varying: set[int] = set()  #: elements that have ended a run: each stays alone
         context.memos += [self.memo, self.runs]
         context.remembered += _SCOPE_BYTES
-        place = (context.sop_class_uid, path, within_identity, content, () if path else context.own_tags)
+        place = (context.sop_class_uid, path, within_identity, content, published, () if path else context.own_tags)
         self.plans: dict[tuple[int, str], Plan] = context.plans.setdefault(place, {})
         self._scopes: dict[tuple, Scope] = {}
 
@@ -164,15 +166,19 @@ class Scope:
         return self._scopes[key]
 
     def with_charset(self, charset: bytes) -> "Scope":
-        return self._variant(charset, self.signed)
+        return self._variant(charset, self.signed, self.published)
 
     def with_signed(self, signed: bool) -> "Scope":
-        return self._variant(self.charset, signed)
+        return self._variant(self.charset, signed, self.published)
 
-    def _variant(self, charset: bytes, signed: bool) -> "Scope":
-        if (charset, signed) == (self.charset, self.signed):
+    def with_codes(self, published: bool) -> "Scope":
+        return self._variant(self.charset, self.signed, published)
+
+    def _variant(self, charset: bytes, signed: bool, published: bool) -> "Scope":
+        if (charset, signed, published) == (self.charset, self.signed, self.published):
             return self
-        key = ("variant", charset, signed)
+        key = ("variant", charset, signed, published)
         if key not in self._scopes:
-            self._scopes[key] = Scope(self.context, self.path, charset, signed, self.within_identity, self.content)
+            place = (self.within_identity, self.content, published)
+            self._scopes[key] = Scope(self.context, self.path, charset, signed, *place)
         return self._scopes[key]

@@ -69,6 +69,7 @@ _NO_INITIALS = frozenset("lrmw")  # sides, `M. Crohn`, `W. ISOVUE`
 _BESIDE_INITIALS = " .,^_'’-"
 _LONGEST_NUMBER = 4  # digits
 _SHORT_NAME = 3  # letters
+_UNITS_LIKE_NAMES = frozenset("min sec ma na mas gy hu".split())
 
 
 @dataclass
@@ -198,8 +199,9 @@ def _is_eponym(line: Words, at: int, more: int = 2) -> bool:
         noun = line.folds[following]
         if noun in nouns:
             return True
-        if more and lexicon().names.get(noun) and "-" in line.marks[following]:
-            return _is_eponym(line, following, more - 1)
+        is_joined = more > 0 and lexicon().names.get(noun) and "-" in line.marks[following]
+        if is_joined and _is_eponym(line, following, more - 1):
+            return True
     if at and line.folds[at - 1] == "s":
         at -= 1
     if at and "-" in line.marks[at] and lexicon().names.get(line.folds[at - 1]):
@@ -225,6 +227,8 @@ def _drop_own_names(line: Words, identity: Identity) -> set[int]:
             fold[-1] == "s" and fold[:-1] in parts and not is_ordinary(fold[:-1]) for fold in folds
         ):
             own.add(at)  # `Chills Knie`
+        if _is_unit(line, at):
+            continue
         if found := parts.intersection(folds):
             is_joined = sum(piece in parts for piece in pieces) > 1 or not identity.initials.isdisjoint(
                 (part, piece) for part in found for piece in pieces
@@ -239,9 +243,7 @@ def _drop_own_names(line: Words, identity: Identity) -> set[int]:
                 own.update(places)
     found = own | ordinary.keys()
     somebody = {
-        at
-        for at in ordinary
-        if _is_beside_a_part(line, at, found) or _is_addressed(line, at) or _stands_out(line, at)
+        at for at in ordinary if _is_beside_a_part(line, at, found) or _is_addressed(line, at) or _stands_out(line, at)
     }
     for at, names in ordinary.items():
         if initials := _initials_beside(line, at, {letter for part, letter in identity.initials if part in names}):
@@ -263,12 +265,19 @@ def _is_beside_a_part(line: Words, at: int, parts: set[int]) -> bool:
     return False
 
 
+def _is_unit(line: Words, at: int) -> bool:
+    """`10 min`, `100 mA`: whoever is called so."""
+    is_behind_a_number = at > 0 and line.words[at - 1][0].isdigit() and not line.marks[at].strip()
+    return is_behind_a_number and line.folds[at] in _UNITS_LIKE_NAMES
+
+
 def _stands_out(line: Words, at: int) -> bool:
     """Of a name of two or three letters that is a word too: `Li`, `(li)`, `kidney_li`, and not `100 mA`."""
     word = line.words[at]
-    if len(word) > _SHORT_NAME or line.folds[at] in PARTICLES or (at and line.words[at - 1][0].isdigit()):
+    if len(word) > _SHORT_NAME or line.folds[at] in PARTICLES:
         return False
-    return word[0].isupper() or bool((line.marks[at] + line.marks[at + 1]).strip())
+    before, behind = line.marks[at][-1:], line.marks[at + 1][:1]
+    return word[0].isupper() or before not in f" )]{HOLE}" or behind not in f" ([{HOLE}"
 
 
 def _is_addressed(line: Words, at: int) -> bool:
@@ -385,12 +394,11 @@ def _drop_before_degrees(line: Words) -> None:
 def _drop_halves(line: Words) -> None:
     """`Min` of `Min-jun`: short, beside an unknown half of one name."""
     for at in range(1, len(line)):
-        pair = (at - 1, at)
-        if line.marks[at] != "-" or not line.words[at - 1].istitle() or not all(line.words[one].isalpha() for one in pair):
-            continue
-        kept = [one for one in pair if line.kept[one]]
-        if len(kept) == 1 and 1 < len(line.words[kept[0]]) <= _SHORT_NAME and not line.words[kept[0]].isupper():
-            line.drop(*pair)
+        pair = line.words[at - 1 : at + 1]
+        kept = [word for word, is_kept in zip(pair, line.kept[at - 1 : at + 1], strict=True) if is_kept]
+        is_pair = line.marks[at] == "-" and pair[0].istitle() and all(map(str.isalpha, pair)) and len(kept) == 1
+        if is_pair and 1 < len(kept[0]) <= _SHORT_NAME and not kept[0].isupper():
+            line.drop(at - 1, at)
 
 
 def _drop_initials(line: Words, own: set[int], parts: frozenset[str]) -> None:
@@ -409,20 +417,22 @@ def _drop_initials(line: Words, own: set[int], parts: frozenset[str]) -> None:
             between = line.marks[max(at, other)]
             is_name = not line.kept[other] and not line.folds[other][0].isdigit()
             is_side = line.folds[at] in _SIDES and "." not in between and other not in own
-            is_letter = is_side or (other < at and "." not in between and _is_of_a_word(line, at))
+            is_letter = is_side or ("." not in between and _is_of_a_word(line, at))
             if is_name and not is_letter and not between.strip(_BESIDE_INITIALS):
                 line.drop(at)
 
 
 def _is_of_a_word(line: Words, at: int) -> bool:
-    """`R CC`, `L-MLO`, `M-Mode`, `C-spine`: whoever is named before it, the letter belongs to what follows."""
-    letter, following = line.folds[at], line.folds[at + 1 : at + 2]
-    if not following or line.marks[at + 1] not in (" ", "-", "_"):
-        return False
-    if letter in _SIDES and following[0] in _VIEWS:
+    """`R CC`, `L-MLO`, `M-Mode`, `C-spine`, `F-18`, `s/p`: whoever is named beside it, the letter belongs to what it
+    stands before, or is joined to."""
+    letter, mark, following = line.folds[at], line.marks[at + 1], "".join(line.folds[at + 1 : at + 2])
+    if "/" in (line.marks[at], mark):
         return True
-    is_joined = line.marks[at + 1] == "-" and len(following[0]) > 2 and following[0].isalpha() and line.kept[at + 1]
-    return is_joined or (letter in _MODES and following[0] == "mode")
+    if letter in _SIDES and following in _VIEWS:
+        return mark in (" ", "-", "_")
+    if mark == "-":
+        return line.kept[at + 1] and (len(following) > 2 or following.isdigit())
+    return mark == " " and letter in _MODES and following == "mode"
 
 
 def _named_with(line: Words, at: int) -> Iterator[int]:

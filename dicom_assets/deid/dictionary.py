@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from .tables import bytes_of
 
 #: Context groups of PS3.16 and coding schemes of HL7's register (SNOMED CT, LOINC, UCUM ...)
+_HL7_TABLE = re.compile(rb"HL7[0-9]{4}")
 _PUBLIC_TABLES = re.compile(r"1\.2\.840\.10008\.6\.1\.\d{1,4}|2\.16\.840\.1\.113883\.6\.\d{1,3}")
 
 Row = tuple[str, str, str, bool]  #: VR, VM, keyword, retired
@@ -102,3 +103,15 @@ def is_well_known_uid(uid: str) -> bool:
     """UIDs that PS3.6 lists: classes, syntaxes, well-known instances and frames of reference; coding schemes. The
     standard's root alone is no proof: a patient's number may follow it."""
     return uid in _well_known_uids() or _PUBLIC_TABLES.fullmatch(uid) is not None
+
+
+@cache
+def _coding_schemes() -> frozenset[bytes]:
+    lines = bytes_of("coding_schemes.txt").splitlines()
+    return frozenset(scheme for line in lines if not line.startswith(b"#") for scheme in line.split())
+
+
+def is_published(scheme: bytes) -> bool:
+    """scheme: value of a Coding Scheme Designator. Whether its codes mean the same everywhere: PS3.16 section 8."""
+    scheme = scheme.strip(b" \0")
+    return scheme in _coding_schemes() or _HL7_TABLE.fullmatch(scheme) is not None

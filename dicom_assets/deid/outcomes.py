@@ -39,6 +39,7 @@ from .values import character_set, decoded, encoded, uids_in
 PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
 PLACING_UIDS = (0x0020000D, 0x0020000E, 0x00080018)  # study, series, instance
 OVERLAYS = frozenset(range(0x6000, 0x6100, 2))  #: groups
+CODE_MEANING = 0x00080104
 _CODE_VALUE, _CODING_SCHEME = 0x00080100, 0x00080102
 _VALUE_TYPE, _CONCEPT_NAME, _CONTENT_SEQUENCE = 0x0040A040, 0x0040A043, 0x0040A730
 _CODE_VRS = frozenset({"LO", "SH", "UC", "UR"})
@@ -143,6 +144,8 @@ class Outcomes:
                 return Outcomes._aged
         if scope.within_identity and vr in _CODE_VRS:
             return Outcomes._coded_identity
+        if tag == CODE_MEANING and self.profile.cleans_descriptors and not scope.published:
+            return Outcomes._cleaned
         return Outcomes._kept_uid if vr == "UI" else Outcomes._kept
 
     def _dropped(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
@@ -437,8 +440,8 @@ class Outcomes:
             raise
 
     def _kept_private(self, scope: Scope, element: Element, data: bytes) -> Outcome:
-        """Dates and UIDs within private elements follow the profile, as everywhere. One that names the patient, or tells
-        a UID, goes: it is not what its creator said that it is."""
+        """Dates and UIDs within private elements follow the profile, as everywhere. An element that names the patient,
+        or tells a UID, goes: it is not what its creator says."""
         vr, dates = element.vr, self.profile.dates
         value = b"" if vr == "SQ" else data[element.value : element.value_stop]
         if vr == "SQ":

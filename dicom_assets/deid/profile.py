@@ -20,9 +20,9 @@ from .rules import BY_TYPE, E_1_1, EDITION, Rule, canonical, rules_of
 from .tables import bytes_of, lexicons, rows_of
 
 #: Raised whenever the same rules would give other bytes; part of the digest.
-ENGINE = 3
+ENGINE = 4
 
-_SOP_CLASS_UID, _TEXT_VALUE, _ENCAPSULATED_DOCUMENT = 0x00080016, 0x0040A160, 0x00420011
+_SOP_CLASS_UID, _CODE_MEANING, _TEXT_VALUE, _ENCAPSULATED_DOCUMENT = 0x00080016, 0x00080104, 0x0040A160, 0x00420011
 _DATE_VRS = frozenset(("DA", "DT", "TM"))
 #: What is cleaned by a rule under which many values stay as they are
 _MOVED_OR_CAPPED = _DATE_VRS | {"AS"}
@@ -60,7 +60,7 @@ class Profile(Choices):
         rule = self.rules.get(canonical(tag))
         if rule is None and self.cleans_names and vr_of(tag) in TEXT_VRS:
             return Action.DUMMY  # whatever its Type, the instance stays as conforming as it was
-        code = rule.otherwise if rule else "D" if tag == _TEXT_VALUE else BY_TYPE
+        code = rule.otherwise if rule else "D" if tag in (_TEXT_VALUE, _CODE_MEANING) else BY_TYPE
         return self._resolved(code, rule, tag, sop_class_uid, path)
 
     def _resolved(self, code: str, rule: Rule | None, tag: int, sop_class_uid: str, path: tuple[str, ...]) -> Action:
@@ -251,6 +251,7 @@ def _digest(chosen: dict, rules: dict[int, Rule]) -> str:
     tables = [
         E_1_1,
         "attribute_types.json",
+        "coding_schemes.txt",
         "additions.toml",
         "dictionary.csv",
         "kept_text.toml",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..errors import BadInput, Refused
 from .context import Context, Effect, Outcome, Run, Scope, merged
+from .dictionary import is_published
 from .elements import (
     ENCODED_LONG_VRS,
     ENCODED_VRS,
@@ -34,7 +35,10 @@ _SHORTEST_RUN = 2  #: elements
 _LONGEST_REMEMBERED = 4096  #: bytes of an element that is remembered
 _LONGEST_CREATOR = 64  #: characters of an LO
 _PIXEL_REPRESENTATION = 0x00280103
-_SWITCHES = frozenset({CHARACTER_SET, _PIXEL_REPRESENTATION})  #: they decide over the elements behind them
+_CODING_SCHEME = 0x00080102
+_SWITCHES = frozenset(
+    {CHARACTER_SET, _PIXEL_REPRESENTATION, _CODING_SCHEME}
+)  #: they decide over the elements behind them
 
 
 class _Known(NamedTuple):
@@ -273,6 +277,8 @@ class Walk(Outcomes):
         """The same place under the character set, or the sign of pixels, that is stated just now."""
         if tag == CHARACTER_SET:
             return scope.with_charset(character_set(value) or b"")
+        if tag == _CODING_SCHEME:
+            return scope.with_codes(is_published(value)) if self.profile.cleans_descriptors else scope
         return scope.with_signed(value[:1] == b"\1")
 
     def _private(

@@ -1,5 +1,7 @@
 """`dicom-assets demo`: the whole asset graph against the embedded archive, and whether it ended as planned."""
 
+import os
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -9,15 +11,18 @@ from ..batches.cohort import read_cohort
 from ..batches.planning import plan_cohort, write_batches
 from ..batches.request import list_batches
 from ..commands.batch import ledger_table
+from ..deid.profile import load_profile
 from ..settings import Settings, dagster_home
 from ..storage.ledger import StudyRow, latest_rows
 from ..storage.zones import Zones
 from ..workflow.job import Progress, archives_of, coded_file_errors, zones_of
+from ..workflow.pack import Pack, make_pack
 from .child import serve_in_child
 from .corpus import Corpus, DemoInstance, write_cohort
 from .studies import make_archive_content
 
 _AE_TITLE = "DEMO_ARCHIVE"
+_PROFILE = "basic"
 
 
 def run_demo(root: Path, progress: Progress) -> int:
@@ -29,13 +34,15 @@ def run_demo(root: Path, progress: Progress) -> int:
         corpus = make_archive_content(root / "archive")
         with serve_in_child(corpus.folder, _AE_TITLE) as port:
             rows, zones, batch = _run(root, corpus, port, progress)
-    if not rows:
-        return 1
+        if not rows:
+            return 1
+        pack = _pack(root / "pack", zones, batch, progress)
     print(ledger_table(rows))
     print()
     print(f"report    {zones.report(batch, 'html')}")
     print(f"released  {zones.released}")
-    print(f"mapping   {zones.mapping(batch)}")
+    print(f"pack      {pack.path}  (dicom-assets verify {pack.path})")
+    print(f"mapping   {zones.mapping(batch)}, sealed")
     return _compare(corpus, rows)
 
 
@@ -46,7 +53,7 @@ def _run(root: Path, corpus: Corpus, port: int, progress: Progress) -> tuple[Seq
     storage = {"restricted_root": str(root / "restricted"), "released_root": str(root / "released")}
     storage["mapping_key_file"] = str(root / "keys" / "mapping.key")
     pacs = {"host": "127.0.0.1", "port": str(port), "ae_title": _AE_TITLE, "retrieve": "get"}
-    deid = {"profile": "basic", "pseudonym_key_file": str(root / "keys" / "pseudonym.key")}
+    deid = {"profile": _PROFILE, "pseudonym_key_file": str(root / "keys" / "pseudonym.key")}
     defs = build_defs(storage, pacs, deid, progress)
     settings = Settings.from_env(_variables(storage, pacs, deid))
     zones = zones_of(settings)
@@ -57,6 +64,13 @@ def _run(root: Path, corpus: Corpus, port: int, progress: Progress) -> tuple[Seq
         print(outcome.message, file=sys.stderr)
         return (), zones, batch
     return latest_rows(zones, batch)[1], zones, batch
+
+
+def _pack(place: Path, zones: Zones, batch: str, progress: Progress) -> Pack:
+    """What is handed over, made anew."""
+    shutil.rmtree(place, ignore_errors=True)
+    workers = os.cpu_count() or 1
+    return make_pack(zones, load_profile(_PROFILE), [batch], place, why="demo", workers=workers, progress=progress)
 
 
 def _variables(*fields: dict[str, str]) -> dict[str, str]:

@@ -42,6 +42,7 @@ class Keyring:
         """Raises Refused: MAPPING_KEY_NOT_THE_SAME, MAPPING_KEY_MISSING, and others where a key cannot be used."""
         if key_id not in self._keys:
             with self._audited():
+                refuse_forgotten(self.zones)
                 found = self.source.find(key_id)
                 if found is None:
                     raise Refused("MAPPING_KEY_NOT_THE_SAME")

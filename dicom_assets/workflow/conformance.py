@@ -22,17 +22,20 @@ from .promises import Promises
 
 CHECK = "conforms_as_before"
 _PROGRAM = "dciodvfy"
+_SOP_CLASS = 0x00080016
 _SECONDS = 60
 _MOST_OUTPUT = 16 << 20  # bytes; more than any object in public has errors
 _ERROR = re.compile(r"Error - (?:<(/.*?)> - )?(.*)")
-_TAG = re.compile(r"\(([0-9a-f]{4}),([0-9a-f]{4})[^)]*\)")
+_TAG = re.compile(r"\(([0-9a-f]{4}),([0-9a-f]{4})[^)]*\)", re.IGNORECASE)
 _VALUE = re.compile(r"<[^>]*>?|'[^']*'|[0-9]+")
-_MISSING, _EMPTY = "Missing attribute", "Empty attribute"
 _LOST, _PROMISED = "CONFORMANCE_LOST", "CONFORMANCE_GIVEN_UP_BY_PROFILE"
 
 
+Shape = tuple[bytes, tuple, tuple]  #: SOP class; elements of the original, of the output
+
+
 class Case(NamedTuple):
-    """Two files of one header shape."""
+    """Two files of one header shape. shape: its digest."""
 
     shape: bytes
     original: Path
@@ -61,17 +64,29 @@ def program() -> Path | None:
     return Path(found) if found else None
 
 
-def shape_of(original: Sequence[Piece], output: Sequence[Piece]) -> bytes:
-    """The same for two pairs of files that have the same elements, filled or empty, in the same sequences, before and
-    after; numbers of items do not count."""
-    digest = hashlib.blake2b(digest_size=16)
-    for pieces in (original, output):
-        paths = {path: tuple(tag for tag, _ in path) for path in {piece.path for piece in pieces}}
-        # Elements that are sequences or pixel data have no value of their own here.
-        elements = {(paths[piece.path], piece.tag, piece.vr, not piece.value) for piece in pieces if not piece.zone}
-        digest.update(repr(sorted(elements)).encode())
-        digest.update(next((p.value for p in pieces if p.tag == 0x00080016 and not p.path and not p.zone), b""))
-    return digest.digest()
+def shape_of(original: Sequence[Piece], output: Sequence[Piece]) -> Shape:
+    """The same for two pairs of files of one SOP class that have the same elements, filled or empty, in the same
+    sequences, before and after; numbers of items do not count."""
+    sop_class = next((piece.value for piece in output if piece.tag == _SOP_CLASS and not piece.path), b"")
+    return (sop_class, _elements(original), _elements(output))
+
+
+def _elements(pieces: Sequence[Piece]) -> tuple:
+    """Each once, in the order of the file. Sequences and pixel data have no value of their own here."""
+    paths: dict[tuple, tuple] = {}
+    found = {}
+    for tag, vr, value, _, path, zone, _ in pieces:
+        if zone:
+            continue
+        if path not in paths:
+            paths[path] = tuple(sequence for sequence, _ in path)
+        found[tag, vr, not value, paths[path]] = None
+    return tuple(found)
+
+
+def digest_of(shape: Shape) -> bytes:
+    """The same in every process."""
+    return hashlib.blake2b(repr(shape).encode(), digest_size=16).digest()
 
 
 def judge(cases: Sequence[Case], promises: Promises) -> list[Judgement]:
@@ -88,23 +103,21 @@ def _judge(case: Case, promises: Promises) -> Judgement:
     if after is None:
         return Judgement(case.shape, (("CONFORMANCE_TOOL_GAVE_UP", ""),), ())
     problems, notes = set(), set()
-    for place, kind in after - before:
-        if _is_promised(place, kind, promises):
+    for place, _ in after - before:
+        if _is_promised(place, promises):
             notes.add((_PROMISED, place))
         else:
             problems.add((_LOST, place))
     return Judgement(case.shape, tuple(sorted(problems)), tuple(sorted(notes)))
 
 
-def _is_promised(place: str, kind: str, promises: Promises) -> bool:
+def _is_promised(place: str, promises: Promises) -> bool:
     """The profile always removes, or empties, the element or a sequence above it; and no profile keeps a picture within
-    a sequence (an icon), at which nobody looks."""
-    tags = [int(f"{group}{element}", 16) for group, element in _TAG.findall(place.lower())]
-    if not tags:
-        return False
-    if kind.startswith(_MISSING):
-        return not promises.removed.isdisjoint(tags) or (len(tags) > 1 and tags[-1] in PIXEL_TAGS)
-    return kind.startswith(_EMPTY) and not promises.emptied.isdisjoint(tags)
+    a sequence (an icon), at which nobody looks. Whatever is said of it is said of its absence."""
+    tags = [int(group + element, 16) for group, element in _TAG.findall(place)]
+    if len(tags) > 1 and tags[-1] in PIXEL_TAGS:
+        return True
+    return not (promises.removed.isdisjoint(tags) and promises.emptied.isdisjoint(tags))
 
 
 def _errors(path: Path) -> Counter[tuple[str, str]] | None:

@@ -40,7 +40,7 @@ def renumbered(original: list[Piece], output: list[Piece]) -> list[Piece]:
             taken[sequence] += 1
         else:
             new_paths[path] = (*parent, (tag, -1 - path[-1][1]))
-    moved = ((piece, _moved(piece.path, new_paths)) for piece in original)
+    moved = ((piece, _moved(piece.path, new_paths) if piece.path else ()) for piece in original)
     return [piece if path == piece.path else piece._replace(path=path) for piece, path in moved if path is not None]
 
 
@@ -49,7 +49,9 @@ def _kinds(pieces: Iterable[Piece]) -> dict[Path, Kind]:
     found: dict[Path, dict[int, bytes]] = defaultdict(dict)
     for piece in pieces:
         path = piece.path
-        if piece.tag == _VALUE_TYPE and path and path[-1][0] in CONTENT_SEQUENCES:
+        if not path:
+            continue
+        if piece.tag == _VALUE_TYPE and path[-1][0] in CONTENT_SEQUENCES:
             found[path][_VALUE_TYPE] = piece.value.strip(b" \0")
         elif piece.tag in _CONCEPT and path[1:] and path[-1] == (_CONCEPT_NAME, 0) and path[-2][0] in CONTENT_SEQUENCES:
             found[path[:-1]][piece.tag] = piece.value.strip(b" \0")

@@ -52,16 +52,18 @@ def compare_dates(
     original: Iterable[Piece], output: Iterable[Piece], promises: Promises
 ) -> tuple[list[Problem], list[Offset]]:
     """What is wrong with dates whatever the patient's offset is, and the offsets. original: at the output's paths."""
-    before = {(piece.path, piece.tag): piece.value for piece in original if not piece.zone}
+    dates = [piece for piece in output if piece.vr in ("DA", "DT", "TM") and not piece.zone]
+    tags = {piece.tag for piece in dates}
+    before = {(piece.path, piece.tag): piece.value for piece in original if piece.tag in tags and not piece.zone}
     problems: list[Problem] = []
     places: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for piece in output:
-        if piece.vr not in ("DA", "DT", "TM") or piece.zone:
-            continue
+    for piece in dates:
         new = _text(piece.value)
-        if new in _PLACEHOLDERS and not _must_be_moved(piece, before, promises):
-            continue
         old = _text(before.get((piece.path, piece.tag), b""))
+        if new in _PLACEHOLDERS:
+            if _must_be_moved(piece, old, promises):
+                problems.append(("DATE_OFF", piece.place))
+            continue
         reason = _reason_against(piece, old, new, promises)
         if not reason and _policy_of(piece, promises) == "shift" and piece.vr != "TM":
             for range_ in (_days_between(*pair, piece.vr) for pair in _pairs(old, new)):
@@ -97,9 +99,8 @@ def _policy_of(piece: Piece, promises: Promises) -> str:
     return "remove"
 
 
-def _must_be_moved(piece: Piece, before: dict, promises: Promises) -> bool:
+def _must_be_moved(piece: Piece, old: str, promises: Promises) -> bool:
     """Whether a placeholder there hides a date that the profile promises to keep in its place among the others."""
-    old = _text(before.get((piece.path, piece.tag), b""))
     policy = _policy_of(piece, promises)
     is_content = any(tag in CONTENT_SEQUENCES for tag, _ in piece.path)  # the item's concept may ask for a placeholder
     if policy != "shift" or is_content or old in _PLACEHOLDERS or piece.vr == "TM":

@@ -21,8 +21,9 @@ from ..storage.keys import destroy_key
 from ..storage.mapping import mapped_batches
 from ..storage.zones import Zones
 
-#: Folders of the restricted root that hold counts, codes and pseudonyms only; all others go
-_STAYS = {"ledger", "releases"}
+#: Folders of the restricted root that hold counts, codes and pseudonyms only, and the mapping's, of which something
+#: stays; all others go
+_STAYS = {"ledger", "releases", "mapping"}
 
 
 def what_goes(settings: Settings, zones: Zones) -> list[str]:
@@ -66,9 +67,11 @@ def _keys(settings: Settings) -> list[Path]:
 
 def _folders(zones: Zones) -> list[Path]:
     """The mapping's last: should anything go wrong, its keys are gone already."""
-    there = sorted(path for path in zones.restricted.iterdir() if path.is_dir() and path != zones.mapping_folder)
-    within = sorted(path for path in zones.mapping_folder.iterdir() if path.is_dir())
-    return [path for path in there if path.name not in _STAYS] + within
+    return [path for path in _within(zones.restricted) if path.name not in _STAYS] + _within(zones.mapping_folder)
+
+
+def _within(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if path.is_dir())
 
 
 def _rest_of_mapping(zones: Zones) -> Iterator[Path]:

@@ -24,10 +24,10 @@ from ..storage.atomic import UNFINISHED, exclusive_lock, fsync_folder, make_fold
 from ..storage.audit import Event, record
 from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER, Zones
 from . import pack_layout as layout
-from .job import coded_file_errors
+from .job import Progress, coded_file_errors, no_progress
 from .outgoing import Outgoing, released_instances
 from .pack_contents import ImageFacts
-from .pack_images import Progress, copy_images
+from .pack_images import copy_images
 from .pack_reports import PackedReport, digest_of_release, failed_checks, report_from
 from .pack_statement import statement_of, texts_of, to_json
 from .pack_tables import tables_of
@@ -66,7 +66,7 @@ def make_pack(
     zipped: bool = False,
     why: str = "",
     workers: int = 1,
-    progress: Progress,
+    progress: Progress = no_progress,
 ) -> Pack:
     """out: the folder to make; with zipped, a ZIP file of that name. link: images are second names of the released
     files. It gets its name when it is whole and durable, and its digest is in the audit log; interrupted and made again

@@ -1,8 +1,7 @@
 """Released files into the folder of a pack: copied or linked, each proved again to be what was released."""
 
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,12 +9,10 @@ from pathlib import Path
 from ..errors import Refused, RetryLater
 from ..storage.atomic import make_folder
 from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER
+from .job import Progress
 from .outgoing import Outgoing, open_released
 from .pack_contents import ImageFacts, facts_of
 from .parallel import Steps, map_studies, parts_of
-
-#: progress(what, total) gives a function to call after each part
-Progress = Callable[[str, int], AbstractContextManager[Callable[[], object]]]
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def told_by(reports: Sequence[PackedReport], images: Sequence[ImageFacts]) -> St
         },
         "codes": _codes(images),
         "losses": {what: _by_reason(found) for what, found in losses.items()},
-        "studies_requested": sum(len(report.rows) for report in reports),
+        "studies_requested": len({row.study_key for report in reports for row in report.rows}),
         "checks": {report.batch: [_check(one) for one in report.checks] for report in reports},
     }
 

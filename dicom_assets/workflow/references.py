@@ -10,7 +10,7 @@ from pydicom.uid import UID_dictionary
 
 from ..deid.residual import Piece
 from .promises import Promises
-from .uid_pairs import is_uid, object_uids
+from .uid_pairs import ObjectUids, is_uid
 
 #: A value that no profile can renew is removed with its element: PS3.5 6.2 and 9.1
 _UID = re.compile(r"[0-9.]{1,64}")
@@ -18,15 +18,14 @@ _UID = re.compile(r"[0-9.]{1,64}")
 Problem = tuple[str, str]  #: reason code, place
 
 
-def lost_references(original: list[Piece], output: list[Piece], promises: Promises) -> Iterator[Problem]:
+def lost_references(original: ObjectUids, output: ObjectUids, promises: Promises) -> Iterator[Problem]:
     """original: at the output's paths."""
-    after = object_uids(output)
-    for (path, tag), (place, values) in object_uids(original).items():
+    for (path, tag), (place, values) in original.items():
         if not _lasts(path, tag, promises) or not all(_UID.fullmatch(value) for value in values):
             continue
         if len(values) > 1 and dictionary_has_tag(tag) and dictionary_VM(tag) == "1":
             continue
-        if len(after.get((path, tag), ("", []))[1]) != len(values):
+        if len(output.get((path, tag), ("", []))[1]) != len(values):
             yield "REFERENCE_LOST", place
 
 
@@ -45,7 +44,7 @@ def changed_classes(original: list[Piece], output: list[Piece]) -> Iterator[Prob
 
 
 def _classes(pieces: list[Piece]) -> Iterator[Piece]:
-    return (piece for piece in pieces if not piece.zone and _is_class(piece.tag))
+    return (piece for piece in pieces if piece.vr in ("UI", "UN") and not piece.zone and _is_class(piece.tag))
 
 
 @lru_cache(maxsize=8192)

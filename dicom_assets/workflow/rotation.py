@@ -13,7 +13,7 @@ it is called again. With a key command the KMS does steps 1, 2 and 5.
 import fcntl
 import os
 import secrets
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -57,11 +57,6 @@ def rotate(keyring: Keyring, progress: Progress = no_progress) -> Rotation:
         if not busy and isinstance(keyring.source, KeyFile):
             destroy_key(keyring.source.previous)
     return Rotation(key.key_id, sealed, busy)
-
-
-def key_ids_of_tables(zones: Zones) -> Counter[str]:
-    """Id of a mapping key -> tables that say they are sealed under it."""
-    return Counter(read_header(path).key_id for path in sealed_tables(zones))
 
 
 def sealed_tables(zones: Zones) -> Iterator[Path]:

@@ -36,7 +36,7 @@ def _opens(files: Sequence[Path]) -> bool:
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # waiting for its end takes no time then
             timeout=_SECONDS,
             check=False,
         )

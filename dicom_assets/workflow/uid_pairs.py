@@ -20,13 +20,16 @@ _DEFINING = frozenset({_SOP_INSTANCE, _STUDY, _SERIES, _FRAME_OF_REFERENCE})
 _KINDS = re.compile("ClassUID|Classes|TransferSyntax|CodingScheme|Context|MappingResource|Implementation")
 
 
-def object_uids(pieces: Iterable[Piece]) -> dict[tuple, tuple[str, list[str]]]:
-    """(path, tag) -> (place, values) of each element of a data set that names objects by UID."""
+ObjectUids = dict[tuple, tuple[str, list[str]]]  #: (path, tag) -> place, values
+
+
+def object_uids(pieces: Iterable[Piece]) -> ObjectUids:
+    """Of each element of a data set that names objects by UID."""
     found = {}
     for piece in pieces:
-        if piece.zone or not piece.value or not (piece.vr == "UI" or (piece.vr == "UN" and is_uid(piece.tag))):
+        if piece.vr not in ("UI", "UN") or piece.zone or not piece.value or _names_a_kind(piece.tag):
             continue
-        if _names_a_kind(piece.tag):
+        if piece.vr == "UN" and not is_uid(piece.tag):
             continue
         values = [value.strip("\0 ") for value in piece.value.decode("latin-1").split("\\")]
         found[(piece.path, piece.tag)] = (piece.place, values)
@@ -44,12 +47,11 @@ def _names_a_kind(tag: int) -> bool:
     return _KINDS.search(keyword_for_tag(tag) or "") is not None
 
 
-def uid_pairs(original: Iterable[Piece], output: Iterable[Piece], instance: str) -> list[UidPair]:
-    """UIDs that the standard lists are left out where they did not change."""
-    before = object_uids(original)
+def uid_pairs(original: ObjectUids, output: ObjectUids, instance: str) -> list[UidPair]:
+    """original: at the output's paths. UIDs that the standard lists are left out where they did not change."""
     pairs = []
-    for (path, tag), (place, new_values) in object_uids(output).items():
-        old_values = before.get((path, tag), ("", []))[1]
+    for (path, tag), (place, new_values) in output.items():
+        old_values = original.get((path, tag), ("", []))[1]
         if len(old_values) != len(new_values):
             continue
         for old, new in zip(old_values, new_values, strict=True):

@@ -12,14 +12,14 @@ from ..deid.residual import Identifiers, Piece, Search, find_in_text, identifier
 from ..storage.manifests import StagedInstance
 from . import instance_checks as checks
 from . import second_reader
-from .conformance import Case, shape_of
+from .conformance import Case, Shape, digest_of, shape_of
 from .content_items import renumbered
 from .date_offsets import InstanceOffsets, compare_dates
 from .pixel_identity import compare_pixels, have_the_same_bytes, pixel_keyword, unchanged_pixels
 from .promises import Promises
 from .references import changed_classes, lost_references
 from .thumbnails import thumbnail_of
-from .uid_pairs import distinct_pairs, uid_pairs
+from .uid_pairs import distinct_pairs, object_uids, uid_pairs
 from .verdict import Finding, InstanceFacts, PatientPair, Thumbnail, UidPair
 
 _SOP_INSTANCE, _PATIENT_ID, _ISSUER = 0x00080018, 0x00100020, 0x00100021
@@ -123,6 +123,7 @@ class _Part:
         self.search = Search(originals.identifiers, task.promises.kept)
         self.proved = Proved()
         self.paths: dict[Path, str] = {}  #: of the files that are there -> instance
+        self.shapes: dict[Shape, bytes] = {}
         self.pairs: list[UidPair] = []
         self.patients: dict[tuple[str, ...], PatientPair] = {}
 
@@ -194,12 +195,13 @@ class _Part:
         patient = tuple(checks.value_at_top(before, tag) for tag in (_PATIENT_ID, _ISSUER))
         self.patients.setdefault((*patient, pseudonym), PatientPair(*patient, pseudonym, instance))
         before = renumbered(before, pieces)
-        pairs = uid_pairs(before, pieces, instance)
+        old_uids, new_uids = object_uids(before), object_uids(pieces)
+        pairs = uid_pairs(old_uids, new_uids, instance)
         self.pairs += pairs
         for pair in pairs:
             if pair.old == pair.new and int(pair.place[-10:].strip("()").replace(",", ""), 16) not in promises.kept:
                 yield "uids_are_consistent", "UID_NOT_NEW", pair.place
-        for reason, place in (*lost_references(before, pieces, promises), *changed_classes(before, pieces)):
+        for reason, place in (*lost_references(old_uids, new_uids, promises), *changed_classes(before, pieces)):
             yield "uids_are_consistent", reason, place
         problems, offsets = compare_dates(before, pieces, promises)
         for reason, place in problems:
@@ -228,7 +230,8 @@ class _Part:
             self.proved.notes.append(Finding(self.task.study_key, instance, "pixels_are_intact", note, ""))
 
     def _note_shape(self, before: list[Piece], pieces: list[Piece], case: Case, instance: str) -> None:
-        shape = shape_of(before, pieces)
+        elements = shape_of(before, pieces)
+        shape = self.shapes.get(elements) or self.shapes.setdefault(elements, digest_of(elements))
         self.proved.shapes.setdefault(shape, (case._replace(shape=shape), []))[1].append(instance)
 
     def read_again(self) -> None:

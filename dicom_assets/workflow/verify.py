@@ -7,23 +7,16 @@ verify_pack.py   a release pack
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from ..errors import BadInput, from_os_error
+from .job import Progress, no_progress
 from .pack_layout import files_below
 from .parallel import Steps, map_studies, parts_of
 from .verify_file import VERIFY_CHECKS, Examined, FileFinding, examine, shown
 from .verify_mapping import Mapping, read_mapping, unmatched_files
-
-#: progress(what, total) gives a function to call after each part
-Progress = Callable[[str, int], AbstractContextManager[Callable[[], object]]]
-
-
-def no_progress(_what: str, _total: int) -> AbstractContextManager[Callable[[], object]]:
-    return nullcontext(lambda: None)
 
 
 @dataclass(frozen=True)

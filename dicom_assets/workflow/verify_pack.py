@@ -14,11 +14,12 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from . import pack_layout as layout
+from .job import Progress, no_progress
 from .pack_found import FoundPack
 from .pack_reports import PackedReport, digest_of_release, failed_checks
 from .pack_statement import texts_of, told_by
 from .pack_tables import manifest_row, occurrence_cells, occurrences, quarantine_rows, rejected_rows
-from .verify import Progress, Verification, findings_of, no_progress, verification
+from .verify import Verification, findings_of, verification
 from .verify_file import VERIFY_CHECKS, FileFinding, shown
 
 #: Check of a pack -> the plain statement that it proves

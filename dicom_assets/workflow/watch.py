@@ -56,7 +56,7 @@ def check_watch_folder(settings: Settings) -> None:
         return
     watched = settings.arrivals.watch_folder.resolve()
     roots = (settings.restricted_root.resolve(), settings.released_root.resolve())
-    ours = (*roots, settings.pseudonym_key_file.resolve())
+    ours = (*roots, settings.pseudonym_key_file.resolve(), settings.mapping_key_file.resolve())
     if any(watched.is_relative_to(root) for root in roots) or any(own.is_relative_to(watched) for own in ours):
         raise BadInput("WATCH_FOLDER_OVERLAPS")
 

@@ -311,6 +311,25 @@ def test_forgetting_destroys_what_leads_back_and_leaves_what_is_released(site: S
     assert site.run("mapping", "forget", "--project").returncode == 0  # again
 
 
+@pytest.mark.parametrize("step", ["_refuse_work", "destroy_key", "shutil.rmtree", "delete"])
+def test_stopped_in_the_middle_nothing_begins_and_forgetting_again_completes(
+    site: Site, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def stopped(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"dicom_assets.workflow.forget.{step}", stopped)
+        assert site.run("mapping", "forget", "--project").returncode == 1
+    assert "MAPPING_FORGOTTEN" in site.run("mapping", "reidentify", "PX", "--reason", "x").stderr
+    assert "MAPPING_FORGOTTEN" in site.run("run", BATCH).stderr
+    assert site.run("mapping", "forget", "--project").returncode == 0
+    assert not list((site.folder / "keys").iterdir())
+    assert {path.stem for path in site.zones.mapping_folder.iterdir()} <= {"audit", "forgotten"}
+    assert {path.name for path in site.zones.restricted.iterdir()} <= {"mapping", "ledger", "releases"}
+    assert verify(site.zones) == []
+
+
 def test_what_was_pushed_and_is_in_no_batch_is_not_forgotten_by_the_way(site: Site) -> None:
     pushed = site.zones.incoming / "sxyz" / "1.dcm"
     pushed.parent.mkdir(parents=True)

@@ -27,7 +27,7 @@ from dicom_assets import __version__
 from dicom_assets.deid import dates, descriptors, values
 from dicom_assets.deid.actions import Action, dummy_for
 from dicom_assets.deid.context import uids_told
-from dicom_assets.deid.dictionary import is_well_known_uid, name_of, vm_of, vr_of
+from dicom_assets.deid.dictionary import is_published, is_well_known_uid, name_of, vm_of, vr_of
 from dicom_assets.deid.fits import TEXT_VRS, fits, has_form
 from dicom_assets.deid.identity import IDENTIFYING, IDENTIFYING_VRS, identity_of
 from dicom_assets.deid.private_elements import is_creator, vr_by_form
@@ -60,6 +60,7 @@ _META_SOP_CLASS, _META_INSTANCE = 0x00020002, 0x00020003
 #: PatientIdentityRemoved, DeidentificationMethod and its codes, LongitudinalTemporalInformationModified
 _STATEMENTS = (0x00120062, 0x00120063, 0x00120064, 0x00280303)
 _CONTENT_SEQUENCE = 0x0040A730
+_CODING_SCHEME, _CODE_MEANING = 0x00080102, 0x00080104
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 _ENCAPSULATED = "1.2.840.10008.5.1.4.1.1.104."  #: PDF, CDA, STL, OBJ, MTL
 #: Of a region of interest: rows, columns, type, origin, bits, position, data, frames, first frame, area and statistics
@@ -208,6 +209,12 @@ class _Walk:
             return self._removed(tag) if spelt is None else element_of(tag, vr, spelt)
         if action is Action.CLEAN and vr in ("DA", "DT", "AS", *TEXT_VRS):
             return self._cleaned(source, tag, vr, value, place)
+        if place.names_somebody and vr in ("LO", "SH", "UC", "UR"):
+            return self._changed(tag, vr, dummy_for(vr)) if fits(tag, vr, value) else self._removed(tag)
+        if tag == _CODE_MEANING and self.profile.cleans_descriptors:
+            scheme = value_of(source, _CODING_SCHEME) if _CODING_SCHEME in source else b""
+            if not is_published(scheme):
+                return self._cleaned(source, tag, vr, value, place)
         if not fits(tag, vr, value):
             return self._without_cleaning(source, tag, place)
         if vr in TEXT_VRS and values.decoded(value, vr, place.charset) is None:
@@ -218,8 +225,6 @@ class _Walk:
             and self._names_patient(tag, vr, value, place)
         ):
             return self._cleaned(source, tag, vr, value, place)
-        if place.names_somebody and vr in ("LO", "SH", "UC", "UR"):
-            return self._changed(tag, vr, dummy_for(vr))
         return element_of(tag, vr, value)
 
     def _removed(self, tag: int) -> None:

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 from dicom_assets.deid.deidentify import Deidentifier, notes_of
 from dicom_assets.deid.elements import InMemory
 from dicom_assets.deid.profile import load_profile
-from dicom_assets.errors import BadInput, DicomAssetsError
+from dicom_assets.errors import BadInput, DicomAssetsError, Refused
 from tests.deid.instances import INSTANCE, KEY, STUDY, deidentified, deidentify, encoded, minimal
 
 BASIC, HALO = load_profile("basic"), load_profile("halo")
@@ -243,6 +243,36 @@ def test_halo_with_all_groups_on_cleans_the_groups_and_keeps_the_rest() -> None:
     assert "PatientWeight" not in output
     assert output.PatientID == KEY.patient(b"0012345")
     assert KEY.uid(STUDY) == output.StudyInstanceUID
+
+
+def code(value: str, scheme: str | None, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodeMeaning = value, meaning
+    if scheme:
+        item.CodingSchemeDesignator = scheme
+    return item
+
+
+def test_the_meaning_of_a_sites_own_code_is_text_that_is_cleaned() -> None:
+    dataset = minimal()
+    told = "Abdomen supine tech Piotr Kaczmarek 2016-05-03"
+    dataset.ProcedureCodeSequence = Sequence(
+        [code("1", "L", told), code("T-1", "SRT", "Kaczmarek sign"), code("3", None, told),
+         code("4", "99Q", "Kaczmarek"), code("5", "HL70005", "Kaczmarek")]
+    )  # fmt: skip
+    output = deidentified(dataset, load_profile("research"))
+    assert [item.CodeMeaning for item in output.ProcedureCodeSequence] == [
+        "Abdomen supine tech", "Kaczmarek sign", "Abdomen supine tech", "ANONYMIZED", "Kaczmarek",
+    ]  # fmt: skip
+
+
+def test_technical_text_that_names_the_patient_is_cleaned_where_descriptors_are_and_refused_elsewhere() -> None:
+    dataset = minimal()
+    dataset.Manufacturer, dataset.SequenceName = "Acme Imaging for Quillfeather", "Quillfeather"
+    output = deidentified(dataset, load_profile("research"))
+    assert output.Manufacturer == "Imaging for" and "SequenceName" not in output
+    with pytest.raises(Refused, match="IDENTIFIER_LEFT"):
+        deidentified(dataset, load_profile("basic"))
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,8 @@ def test_lines_stay_lines():
 
 
 ADDRESSES = ["ул. Садовая 41, Тверь", "ul. Długa 8, 31-147 Kraków", "Çınar Sokak 19, Üsküdar", "Οδός Ερμού 12, Αθήνα",
-    "東京都文京区本郷7-3", "서울특별시 종로구 12-3", "Hauptstraße 5, 80331 München", "14 Tanner Lane, Wexcombe, MA 02139"]  # fmt: skip
+    "東京都文京区本郷7-3", "서울특별시 종로구 12-3", "Hauptstraße 5, 80331 München",
+    "14 Tanner Lane, Wexcombe, MA 02139"]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -273,10 +274,15 @@ def test_a_name_of_two_words_of_two_letters_goes_wherever_it_stands_out():
         "Na Li knee": "knee",
         "Li is here for CT": "is here for CT",
         "Knie li CT": "Knie li CT",
+        "MIP 10/5 (Li)": "MIP 10/5",
         "100 mA 2 Na": "100 mA 2 Na",
     }
     assert {text: clean(text, someone) for text in cases} == cases
     assert clean("CT NA", identity_of([(0x00100010, "PN", "Test^NA")])) == "CT NA"
+    loc = identity_of([(0x00100010, "PN", "Nguyen^Loc"), (0x00100020, "LO", "76828952")])
+    for text in ("3-plane loc 76828952", "3-plane loc [76828952]", "3-plane loc"):
+        assert clean(text, loc) == "3-plane loc"
+    assert clean("Delayed 10 min / Kim", identity_of([(0x00100010, "PN", "Kim^Min")])) == "Delayed 10 min"
 
 
 def test_both_halves_of_a_name_go_where_one_is_unknown():
@@ -289,6 +295,9 @@ def test_both_halves_of_a_name_go_where_one_is_unknown():
 def test_a_letter_that_belongs_to_the_word_behind_it_is_no_initial():
     nobody = identity_of([])
     assert clean("Nguyen_M-Mode", nobody) == "M-Mode" and clean("Okonkwo C-spine", nobody) == "C-spine"
+    for text in ("Smith S/P CABG", "Smith w/o FS", "Smith F-18 FDG"):
+        assert clean(text, nobody) == text.removeprefix("Smith ")
+    assert clean("MRA Circle of Willis - rose hunter", nobody) == "MRA Circle of Willis"
     assert clean("Nguyen B mode", nobody) == "B mode" and clean("Nguyen T knee", nobody) == "knee"
 
 
@@ -296,6 +305,8 @@ def test_an_address_of_the_net_and_a_measurement_are_no_part_of_a_date():
     nobody = identity_of([])
     assert clean("MIP 10/5 april.stone50@example.org", nobody) == "MIP 10/5"
     assert clean("creatinine 1.1 2014-04-14", nobody) == "creatinine 1.1"
+    assert clean("Gleason 3+4 June 15, 2012", nobody) == "Gleason 3+4"
+    assert clean("pain L4-L5 March 19, 2014", nobody) == "pain L4-L5"
 
 
 def test_a_short_id_goes_where_it_is_the_whole_text():

@@ -103,6 +103,23 @@ def test_dates_ages_uids_and_names_in_kept_private_elements_follow_the_profile_i
     assert left[6].value[0].StudyDate == left[2].value
 
 
+@pytest.mark.parametrize("told", ["Quillfeather", "for OTTOLINE QUILLFEATHER", "0012345", f"see {INSTANCE}", "2.25.7"])
+def test_a_safe_element_that_tells_who_the_patient_is_goes_and_the_others_stay(told: str) -> None:
+    dataset = minimal()
+    block = dataset.private_block(0x0019, "GEMS_ACQU_01", create=True)
+    block.add_new(0x9E, "LO", told)
+    block.add_new(0x23, "DS", "12.5")
+    left = deidentified(dataset, load_profile("research")).private_block(0x0019, "GEMS_ACQU_01")
+    assert 0x9E not in left and left[0x23].value in ("12.5", 12.5)
+
+
+def test_a_safe_number_that_is_the_patients_goes() -> None:
+    dataset = minimal()
+    dataset.PatientID = "4471902"
+    dataset.private_block(0x0019, "GEMS_ACQU_01", create=True).add_new(0x23, "DS", "4471902")
+    assert (0x0019, 0x0010) not in deidentified(dataset, load_profile("research"))
+
+
 @pytest.mark.parametrize("vr", ["UN", "OB"])
 def test_bytes_that_mention_an_original_uid_are_not_released(tmp_path: Path, vr: str) -> None:
     dataset = minimal()

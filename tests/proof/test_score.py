@@ -76,6 +76,12 @@ def test_what_is_as_the_key_says_passes_every_row(copy: Copy, has_mapping: bool)
     assert look(copy.case.key, output) == Findings()
 
 
+def test_what_nothing_was_done_to_fails_whatever_had_to_change_and_nothing_else(case: Case) -> None:
+    result = score(case.key, read_output(case.corpus, case.key))
+    changes = {Action.TEXT_REMOVED, Action.DATE_SHIFTED, Action.UID_CHANGED, Action.PIXELS_HIDDEN}
+    assert [one.answer for one in result.failures] == [one for one in case.key.answers if one.action in changes]
+
+
 def test_every_action_is_asked_for(case: Case) -> None:
     assert {answer.action for answer in case.key.answers} == set(Action)
 

@@ -10,7 +10,6 @@ from dicom_assets.demo.archive import EmbeddedArchive
 from dicom_assets.demo.corpus import Corpus
 from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.pack import Pack, make_pack
-from dicom_assets.workflow.verify import no_progress
 from tests.support.pushing import job_at, run_stages
 from tests.support.site import Site
 
@@ -27,14 +26,7 @@ class ReleasedSite:
 
     def pack(self, out: Path, *batches: str, **options: object) -> Pack:
         """Of both batches where none is named."""
-        return make_pack(
-            self.job.zones,
-            self.job.profile,
-            batches or self.batches,
-            out,
-            workers=2,
-            **{"progress": no_progress} | options,
-        )
+        return make_pack(self.job.zones, self.job.profile, batches or self.batches, out, workers=2, **options)
 
 
 def released_cohort(folder: Path, corpus: Corpus, archive: EmbeddedArchive) -> ReleasedSite:

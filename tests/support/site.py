@@ -131,8 +131,8 @@ def adds_up(rows: Iterable[dict]) -> bool:
 
 
 def snapshot(root: Path, *, with_times: bool = False) -> dict[str, tuple]:
-    """Path below root -> digest (and inode and time of change) of every file but the audit log, to which each look adds;
-    of a sealed table, of what it says."""
+    """Path below root -> digest (and inode and time of change) of every file, of a sealed table: of what it says. But
+    for the audit log, to which each look adds."""
     found = {}
     for path in sorted(root.rglob("*")):
         if path.is_file() and path.suffix != ".lock" and path.stem != "audit":

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,15 +26,16 @@ from tests.torture.support_sites import new_site, start
 from tests.torture.test_bit_flips import instance
 
 KILLS = int(os.environ.get("AUDIT_KILLS", "10"))
-#: Seconds that a reader lives, at most: it reads some ten times in it
-_LIFE = 0.08
+#: Seconds that a reader lives, at most: it reads some thirty times in it
+_LIFE = 0.3
 BATCH = "cohort-20260131-001"
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     site = new_site(tmp_path / "site")
-    write_part(site.zones, BATCH, [MappedStudy("s1", tuple(map(instance, range(20))))])
+    instances = (replace(instance(number), patient_pseudonym="P1") for number in range(20))
+    write_part(site.zones, BATCH, [MappedStudy("s1", tuple(instances))])
     (site.folder / "out").mkdir()
     return site
 

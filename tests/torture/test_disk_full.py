@@ -18,7 +18,7 @@ import pytest
 
 from dicom_assets.errors import DicomAssetsError
 from dicom_assets.settings import DEFAULTS, Settings
-from dicom_assets.storage.mapping import mapped_batches, read_part
+from dicom_assets.storage.mapping import mapped_batches
 from dicom_assets.storage.sealing import is_sealed
 from dicom_assets.storage.vault import read_table
 from dicom_assets.workflow.arrivals import plan_arrivals
@@ -130,7 +130,8 @@ def check_nothing_torn(site: Site, pushed: list[Pushed], whole: Undisturbed) -> 
     released = files_below(site.zones.released)
     for file, digest in [*released.items(), *files_below(site.zones.restricted / "staging").items()]:
         assert digest == made[Path(file).name], "torn"
-    parts = [read_part(site.zones, batch, why="a test") for batch in mapped_batches(site.zones)]
+    # Past the audit log, which has no room for a line.
+    parts = [read_table(site.zones.mapping(batch)).to_pydict() for batch in mapped_batches(site.zones)]
     rows = {
         file: (old, new)
         for part in parts

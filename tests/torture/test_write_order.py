@@ -206,7 +206,7 @@ def test_the_stages_of_a_batch_from_an_archive(site: Site, corpus: Corpus, tmp_p
             deleted_after(r"restricted/staging/.*\.dcm", lambda path: (released[Path(path).name], final_row)),
         )  # fmt: skip
     check_order(exported, told_before(r"table\.d/.*", f"mapping export.*{batch}"))
-    check_order(retired, told_before(r"restricted/(raw|staging|quarantine)/([^/]*)/.*\.dcm", r"retire \1.*\2"))
+    check_order(retired, told_before(r"restricted/(raw|staging|quarantine)/([^/]*)/.*\.dcm", r'"delete".*\1 of \2:'))
     assert not list(site.zones.restricted.rglob("*.dcm"))
 
 

@@ -207,13 +207,20 @@ def test_a_report_that_tells_of_another_release_is_refused(own_site: ReleasedSit
 
 def test_another_profile_than_that_of_the_release_is_refused(released_site: ReleasedSite, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="PACK_PROFILE_DIFFERS"):
-        packing.make_pack(
-            released_site.job.zones,
-            load_profile("basic"),
-            released_site.batches,
-            tmp_path / "pack",
-            progress=released_site.job.progress,
-        )
+        packing.make_pack(released_site.job.zones, load_profile("basic"), released_site.batches, tmp_path / "pack")
+
+
+def test_a_check_that_failed_is_said_and_hinders_nothing(own_site: ReleasedSite, tmp_path: Path) -> None:
+    path = own_site.job.zones.report(own_site.batches[0], "json")
+    report = json.loads(path.read_bytes())
+    report["checks"][0] |= {"passed": False, "failed": 1}
+    path.write_text(json.dumps(report))
+    made = own_site.pack(tmp_path / "pack", own_site.batches[0])
+    name = report["checks"][0]["name"]
+    assert made.failed_checks == (name,)
+    assert f"FAILED: {name}" in (made.path / "README.txt").read_text()
+    checked = verify_pack(made.path)
+    assert checked.passed and checked.failed_checks == (name,)
 
 
 def test_each_pack_is_in_the_audit_log_with_its_digest_before_it_is_there(

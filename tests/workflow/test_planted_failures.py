@@ -27,7 +27,7 @@ from dicom_assets.workflow.release import validate_and_release
 from dicom_assets.workflow.resolve import resolve_studies
 from dicom_assets.workflow.retrieve import retrieve_studies
 from tests.support.hand_deidentified import as_bytes
-from tests.support.pushing import job_at, push
+from tests.support.pushing import job_at, push, run_stages
 from tests.support.site import Site
 
 Change = Callable[[Dataset], None]
@@ -104,10 +104,11 @@ class Proved:
 
 @pytest.fixture(scope="module")
 def deidentified(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A site whose only batch is de-identified with shifted dates, and the batch's key."""
+    """A site whose only batch is de-identified with shifted dates, and the batch's key: two studies of one patient,
+    with an RT structure set and a report that refer to its images, and one of another."""
     site = Site(tmp_path_factory.mktemp("site"))
     job = job_at(site, DICOM_PROFILE="research")
-    push(job, [corpus.folder / one.path for one in corpus.instances])
+    push(job, [corpus.folder / one.path for study in corpus.studies[:3] for one in study.instances])
     (request,) = plan_arrivals(job.zones, 0, keep_originals=True)
     for stage in (resolve_studies, retrieve_studies, deidentify_studies):
         stage(job, request.batch)
@@ -268,6 +269,38 @@ def test_a_date_that_was_not_shifted(batch: Batch) -> None:
     assert {"dates_are_consistent"} <= proved.failing
     assert ("dates_are_consistent", "DATE_NOT_SHIFTED", Path(row.file).stem, "(0008,0020)") in proved.found
     assert proved.withheld == {(study, Path(row.file).stem)}
+
+
+def test_a_study_whose_dates_are_all_off_by_a_day(batch: Batch) -> None:
+    """Nobody can say which of the patient's two studies is right; the other patient's is released."""
+    patients = {study: row.patient_pseudonym for study, row in batch.staged}
+    study, other = (study for study, patient in patients.items() if [*patients.values()].count(patient) == 2)
+
+    def move(dataset: Dataset) -> None:
+        for element in dataset.iterall():
+            if element.VR == "DA" and element.value and element.value != "19000101":
+                moved = datetime.strptime(str(element.value), "%Y%m%d") + timedelta(1)
+                element.value = moved.strftime("%Y%m%d")
+
+    batch.plant(study, [row for key, row in batch.staged if key == study], move)
+    proved = batch.prove()
+    assert proved.failing == {"dates_are_consistent"}
+    assert ("dates_are_consistent", "DATE_OFFSETS_DIFFER", "", "") in proved.found
+    assert proved.withheld == of_study(batch, study) | of_study(batch, other)
+
+
+def test_a_batch_whose_dates_are_shifted_otherwise_than_an_earlier_one_s(site: Site, corpus: Corpus) -> None:
+    profile = site.folder / "other.toml"
+    profile.write_text('name = "other"\nbase = "research"\nshift_days = 3\n')
+    rows = []
+    for study, chosen in zip(corpus.studies[1::-1], ("research", str(profile)), strict=False):
+        job = job_at(site, DICOM_PROFILE=chosen)
+        push(job, [corpus.folder / one.path for one in study.instances])
+        (request,) = plan_arrivals(job.zones, 0, keep_originals=True)
+        rows += run_stages(job, request.batch)
+    first, second = rows
+    assert (first.released, first.withheld) == (2, 0)
+    assert (second.released, second.reason) == (0, "DATE_OFFSETS_DIFFER")
 
 
 def test_a_required_element_that_is_gone(batch: Batch) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +22,12 @@ from dicom_assets.storage.ledger import StudyRow, write_stage
 from dicom_assets.storage.manifests import RawInstance, manifest_of
 from dicom_assets.storage.mapping import MappedStudy, key_ids_in_use, write_part
 from dicom_assets.storage.quarantine import not_staged
+from dicom_assets.storage.sealing import read_header
 from dicom_assets.storage.set_aside import RECORD, SetAside
 from dicom_assets.storage.tables import write_sealed
 from dicom_assets.storage.vault import content_digest, open_vault
 from dicom_assets.storage.zones import Zones
-from dicom_assets.workflow.rotation import key_ids_of_tables, rotate, sealed_tables
+from dicom_assets.workflow.rotation import rotate, sealed_tables
 
 #: Of all moments at which it can be killed so many are tried, evenly
 KILLS = int(os.environ.get("ROTATION_KILLS", "10"))
@@ -72,6 +74,11 @@ def make(folder: Path, source: KeySource | None = None) -> Site:
     aside = zones.quarantine("watched", "") / RECORD
     write_sealed(aside, [SetAside("1.dcm", "", "UNREADABLE", "0" * 64)], SetAside)
     return site
+
+
+def key_ids_of_tables(zones: Zones) -> Counter[str]:
+    """Id of a mapping key -> tables that are sealed under it."""
+    return Counter(read_header(path).key_id for path in sealed_tables(zones))
 
 
 def test_every_table_says_the_same_under_the_new_key_and_the_old_one_is_gone(tmp_path: Path) -> None:

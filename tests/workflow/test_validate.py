@@ -1,16 +1,22 @@
 """An honest study passes; each planted failure is caught by the check that names it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pydicom import dcmread, uid
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate, get_frame
 
 from dicom_assets.errors import REASONS
+from dicom_assets.storage.manifests import StagedInstance, manifest_of
+from dicom_assets.storage.tables import read_sealed, write_sealed
 from dicom_assets.workflow.uid_pairs import compare_studies
 from dicom_assets.workflow.verdict import CHECKS, withheld_instances
 from tests.support.hand_deidentified import (
     NEW_ROOT,
     OLD_ROOT,
+    PSEUDONYM,
     hand_made_study,
     in_sequence,
     new_uid,
@@ -68,6 +74,10 @@ RESIDUALS = {
     ),
     "a UID in text": (put("ImageComments", f"was {OLD_ROOT}.1.3.2.dcm"), "(0020,4000) (uid)"),
     "a UID made of an old one": (put("IrradiationEventUID", f"{OLD_ROOT}.1.3.2.99"), "(0008,3010) (uid)"),
+    "a name in base64": (put("ImageComments", "x SXNpZG9yYSBWYW5kZXJtb2xlbg== y"), "(0020,4000) (name)"),
+    "an ID in hexadecimal": (put("ImageComments", "30303132333435"), "(0020,4000) (identifier)"),
+    "a name in UTF-16": (put("EncapsulatedDocument", "Isidora".encode("utf-16-be")), "(0042,0011) (name)"),
+    "a name the other way round": (put("ImageComments", "Isidora^Lécka-Vandermolen"), "(0020,4000) (name)"),
     "a name in the file meta": (put_in_meta("SourceApplicationEntityTitle", "OTTOKAR"), "file meta (0002,0016) (name)"),
     "a name in the preamble": (put("preamble", b"Isidora".ljust(128, b"\0")), "preamble (name)"),
     "a name after the pixels": (put("DataSetTrailingPadding", b"Vandermolen"), "(FFFC,FFFC) (name)"),
@@ -79,6 +89,29 @@ def test_what_is_left_of_the_patient_is_found(tmp_path, change, place):
     verdict = findings_of(tmp_path, change)
     assert ("no_residual_identifiers", "RESIDUAL_IDENTIFIER", place) in caught(verdict)
     assert withheld_instances(verdict) == {LAST}
+
+
+def test_a_name_behind_the_last_frame_is_found(tmp_path):
+    def hide(dataset):
+        dataset.compress(uid.RLELossless, generate_instance_uid=False)
+        dataset.PixelData = encapsulate([get_frame(dataset.PixelData, 0) + b"IsidoraVandermolen"])
+
+    place = "beside the pixels of (7FE0,0010) (name)"
+    assert ("no_residual_identifiers", "RESIDUAL_IDENTIFIER", place) in caught(findings_of(tmp_path, hide))
+
+
+def test_bytes_behind_the_pixels_are_found(tmp_path):
+    verdict = findings_of(tmp_path, lambda ds: setattr(ds, "PixelData", ds.PixelData + b"IsidoraVandermolen"))
+    assert ("pixels_are_intact", "PIXEL_DATA_HAS_A_TAIL", "") in caught(verdict)
+
+
+def test_a_name_in_a_file_s_name_is_found(tmp_path):
+    study = hand_made_study(tmp_path, [planted(1)])
+    (row,) = read_sealed(manifest_of(study.staging), StagedInstance)
+    moved = replace(row, released_path=row.released_path.replace(PSEUDONYM, "Vandermolen"))
+    write_sealed(manifest_of(study.staging), [moved], StagedInstance)
+    found = caught(verdict_on(study.task))
+    assert ("no_residual_identifiers", "RESIDUAL_IDENTIFIER", "file name (name)") in found
 
 
 def test_bytes_after_the_data_set_are_found(tmp_path):
@@ -97,7 +130,9 @@ def test_the_request_s_own_identifiers_are_searched_too(tmp_path):
 
 def test_what_the_profile_keeps_is_no_hit(tmp_path):
     changes = put("StudyDate", "20240117"), put("SeriesDescription", "Abdomen of Isidora")
-    verdict = findings_of(tmp_path, *changes, kept=frozenset({0x00080020, 0x0008103E}), kept_dates=frozenset({0x00080020}))
+    verdict = findings_of(
+        tmp_path, *changes, kept=frozenset({0x00080020, 0x0008103E}), kept_dates=frozenset({0x00080020})
+    )
     assert verdict.findings == ()
 
 

@@ -373,7 +373,7 @@ def test_killed_again_and_again_it_loses_nothing_and_has_nothing_twice(tmp_path:
     names = [path.name for study in waiting_studies(kept) for path in instances_in(study.folder)]
     assert len(names) == len(set(names)) == expected
     assert {file_name(uid) for uid in uids} <= set(names)
-    quarantine = tmp_path / "restricted" / "quarantine" / "watched"
+    quarantine = zones_at(tmp_path).quarantine("watched", "")
     aside = [path for path in quarantine.iterdir() if path.suffix == ".dcm"]
     rows = {row.file: row.reason for row in read_sealed(quarantine / RECORD, SetAside)}
     assert 8 <= len(aside) <= 8 + 3 and all(rows[path.name] == "FILE_CUT_SHORT" for path in aside)
