@@ -105,7 +105,7 @@ def _patient(sheet: Sheet, series: Series) -> None:
     sheet.gone("PatientTelephoneNumbers", who.telephone, "HIPAA-D")
     sheet.gone("OtherPatientIDs", who.other_id, "HIPAA-H")
     sheet.name("PatientMotherBirthName", who.mother, "HIPAA-A")
-    sheet.gone("MedicalRecordLocator", f"LOC{who.patient_id}", "HIPAA-H")
+    sheet.gone("MedicalRecordLocator", f"BOX{who.patient_id}", "HIPAA-H")
     sheet.gone("InsurancePlanIdentification", who.insurance, "HIPAA-I")
     sheet.gone("PatientTelecomInformation", who.email, "HIPAA-F")
     sheet.gone("IssuerOfPatientID", series.where.name, "HIPAA-B")

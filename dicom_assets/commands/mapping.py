@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 from ..batches.request import list_batches
 from ..errors import REASONS, BadInput
@@ -33,7 +34,7 @@ def _audited(command: Command) -> Callable[[argparse.Namespace], int]:
     def run(options: argparse.Namespace) -> int:
         settings = Settings.from_env()
         zones = zones_of(settings)
-        with coded_file_errors(), refusals_recorded(zones, f"mapping {options.mapping_command}"):
+        with refusals_recorded(zones, f"mapping {options.mapping_command}"), coded_file_errors():
             refuse_open_folders(zones)
             return command(settings, zones, options)
 
@@ -49,13 +50,21 @@ def export(_settings: Settings, zones: Zones, options: argparse.Namespace) -> in
         raise BadInput("BATCH_UNKNOWN")
     if options.batch and options.batch not in mapped_batches(zones):
         raise BadInput("BATCH_NOT_MAPPED")
-    if options.out.resolve().is_relative_to(zones.released.resolve()):
-        raise BadInput("EXPORT_INTO_RELEASED")
+    _check_out(zones, options.out)
     batches = [options.batch] if options.batch else mapped_batches(zones)
     columns = COLUMNS if options.columns == "six" else ALL_COLUMNS
     rows = export_csv(zones, batches, options.out, columns, why=options.reason)
     say(f"{rows} rows; the file identifies patients: mode 0600, keep it so")
     return 0
+
+
+def _check_out(zones: Zones, out: Path) -> None:
+    """It replaces what is there: no key, table or audit log, and nothing but a file."""
+    place = out.resolve()
+    if place.is_relative_to(zones.released.resolve()):
+        raise BadInput("EXPORT_INTO_RELEASED")
+    if place.is_relative_to(zones.restricted.resolve()) or place.suffix.lower() != ".csv" or place.is_dir():
+        raise BadInput("EXPORT_OUT_UNUSABLE")
 
 
 @_audited
@@ -66,6 +75,7 @@ def reidentify(_settings: Settings, zones: Zones, options: argparse.Namespace) -
         instances = [one.row | ({"uid": dict([one.uid])} if one.uid else {}) for one in found]
         print(json.dumps({"original_patient_ids": patients, "instances": instances}))
     else:
+        print(f"Original Patient ID: {', '.join(map(printable, patients))}")
         _print_table(found, _ORIGINALS)
     say(f"{_count(found)} of {len(patients)} patient ID{'s' * (len(patients) != 1)}; what is printed identifies")
     return 0
@@ -105,8 +115,8 @@ def _count(found: list[Found]) -> str:
 
 
 def _value(given: str) -> str:
-    """`-`: the first line of stdin."""
-    return sys.stdin.readline().rstrip("\r\n") if given == "-" else given
+    """`-`: the first line of stdin. Blanks round it are the standard's padding, and no part of it."""
+    return (sys.stdin.readline() if given == "-" else given).strip()
 
 
 @_audited
@@ -114,7 +124,9 @@ def import_given(settings: Settings, zones: Zones, options: argparse.Namespace) 
     """All rows or none."""
     done = import_pseudonyms(zones, key_of(settings), options.file)
     for note in done.refused:
-        say(f"line {note.line}: {note.code}: {REASONS.get(note.code, '')}")
+        say(f"line {note.line}: {note.code}")
+    for code in dict.fromkeys(note.code for note in done.refused):
+        say(f"{code}: {REASONS.get(code, '')}")
     if done.refused:
         raise BadInput("GIVEN_PSEUDONYMS_REFUSED")
     say(f"{done.new} pseudonyms are new, {done.known} were known")

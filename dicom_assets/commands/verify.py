@@ -11,7 +11,7 @@ from ..workflow.job import coded_file_errors
 from ..workflow.pack_layout import is_pack
 from ..workflow.verify import Verification, verify_folder
 from ..workflow.verify_pack import PackVerification, verify_pack
-from .output import say, terminal_progress
+from .output import printable, say, terminal_progress
 
 _FINDINGS_SHOWN = 100
 
@@ -46,7 +46,7 @@ def _show(result: Verification, *, searched: bool) -> None:
     if not searched:
         say("no --mapping given: originals' names, IDs and UIDs were not searched for")
     for finding in result.findings[:_FINDINGS_SHOWN]:
-        print(f"{finding.path}: {finding.check}: {finding.reason} {finding.place}")
+        print(printable(f"{finding.path}: {finding.check}: {finding.reason} {finding.place}"))
     if len(result.findings) > _FINDINGS_SHOWN:
         say(f"{len(result.findings) - _FINDINGS_SHOWN} more; --json lists all")
 
@@ -56,6 +56,7 @@ def _show_pack(result: PackVerification) -> None:
     if "digest_is_the_one_given" not in dict(result.checks):
         say("no --digest given: compare the digest with the one that the sender told you")
     if result.failed_checks:
-        say(f"when it was released, checks failed; what failed was withheld: {', '.join(result.failed_checks)}")
+        names = printable(", ".join(result.failed_checks))
+        say(f"when it was released, checks failed; what failed was withheld: {names}")
     if not result.texts_compared:
         say("README.txt and statement.md were written by another version, and were not compared with statement.json")

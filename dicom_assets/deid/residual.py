@@ -43,6 +43,7 @@ __all__ = [
     "identifiers_of",
     "merged",
     "pieces_of",
+    "words_of",
 ]
 
 _META_COPIES = {0x00020002: 0x00080016, 0x00020003: 0x00080018}  # file meta element -> element that it repeats
@@ -160,6 +161,13 @@ def _is_safe_creator(piece: Piece) -> bool:
 def find_in_text(text: str, identifiers: Identifiers) -> list[str]:
     """Kinds of what is found in a text, such as a file name."""
     return sorted(_kinds_in(text, folded(text), identifiers))
+
+
+def words_of(piece: Piece) -> set[str]:
+    """Of a text, folded, by its character set."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return set(folded(decode_bytes(piece.value, list(piece.codecs), _DELIMITERS.get(piece.vr, {"\\"}))).split())
 
 
 def _suspicious(pieces: Iterable[Piece], identifiers: Identifiers) -> bool:

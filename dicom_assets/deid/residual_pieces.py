@@ -62,9 +62,9 @@ _PLAIN, _IMPLICIT_ITEMS, _BIG = Encoding(True, "<"), Encoding(False, "<"), Encod
 _DEFAULT_CODECS = ("iso8859",)
 
 
-def pieces_of(encoded: bytes) -> list[Piece]:
+def pieces_of(encoded: bytes, beside_pixels: bool = True) -> list[Piece]:
     """encoded: a whole Part 10 file. A sequence is a piece with an empty value, followed by its content; a Pixel Data
-    element too is one with an empty value."""
+    element too is one with an empty value. beside_pixels: whether what its fragments hold besides pixels is a piece."""
     if encoded[128:132] != b"DICM":
         return [Piece(0, "", encoded, _DEFAULT_CODECS, (), "not a Part 10 file")]
     meta = _Walk(encoded)
@@ -73,7 +73,7 @@ def pieces_of(encoded: bytes) -> list[Piece]:
     body = encoded
     if syntax == _DEFLATED:
         body, start = _inflated(encoded[start:]), 0
-    rest = _Walk(body)
+    rest = _Walk(body, beside_pixels)
     explicit = syntax != _IMPLICIT if syntax else body[start + 4 : start + 6].isalpha()
     encoding = _BIG if syntax == _BIG_ENDIAN else _PLAIN if explicit else _IMPLICIT_ITEMS
     rest.elements(start, len(body), encoding, (), _DEFAULT_CODECS)
@@ -94,8 +94,8 @@ Path = tuple[tuple[int, int], ...]
 class _Walk:
     """pieces grows as elements() and items() pass over data; both return the position where they stopped."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, beside_pixels: bool = True) -> None:
+        self.data, self.beside_pixels = data, beside_pixels
         self.pieces: list[Piece] = []
 
     def elements(
@@ -118,7 +118,7 @@ class _Walk:
             if tag in PIXEL_TAGS and not path:
                 position = _after_fragments(data, start, end, encoding) if undefined else stop
                 pieces.append(Piece(tag, vr, b"", codecs, path, "", (start, position)))
-                if undefined:
+                if undefined and self.beside_pixels:
                     beside = text_beside_pixels(data, start, end)
                     pieces.append(Piece(tag, "OB", beside, codecs, path, "beside the pixels of"))
             elif undefined or vr == "SQ" or (vr == "UN" and data[start : start + 4] == b"\xfe\xff\x00\xe0"):

@@ -65,7 +65,12 @@ def publish(names: Mapping[Path, Path]) -> None:
 def write_file(path: Path, content: bytes, mode: int = 0o600, folder_mode: int = 0o700) -> None:
     """path holds content or what it held before, never a part."""
     make_folder(path.parent, folder_mode)
-    publish({write_unfinished(path.parent, content, mode=mode): path})
+    temp = write_unfinished(path.parent, content, mode=mode)
+    try:
+        publish({temp: path})
+    except BaseException:
+        temp.unlink(missing_ok=True)
+        raise
 
 
 def write_if_changed(path: Path, content: bytes, mode: int = 0o600, folder_mode: int = 0o700) -> bool:

@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.datadict import DicomDictionary, tag_for_keyword
@@ -13,6 +14,7 @@ from pydicom.uid import UID
 from ..deid.residual import Piece
 
 Problem = tuple[str, str]  #: reason code, place
+_LARGE = 8 << 20  # bytes; nothing that names somebody is as long
 
 #: The elements that identify by definition, whatever PS3.15 says of them: the users' own default list.
 STANDARD_KEYWORDS = tuple(
@@ -51,10 +53,19 @@ _TEXTS_OF_OVERLAYS = frozenset({0x0022, 0x1500, 0x4000})
 
 def read_file(encoded: bytes) -> FileDataset | None:
     """The file as pydicom reads it, without force; None where it cannot, or where what makes it a file is missing."""
+    return _read(io.BytesIO(encoded))
+
+
+def read_header(path: Path) -> FileDataset | None:
+    """As read_file, but large values, as pixels, stay in the file until they are asked for."""
+    return _read(path)
+
+
+def _read(source: Path | io.BytesIO) -> FileDataset | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            dataset = dcmread(io.BytesIO(encoded))
+            dataset = dcmread(source, defer_size=_LARGE if isinstance(source, Path) else None)
         except Exception:  # pydicom raises what its parts raise (struct.error, zlib.error, RecursionError ...)
             return None
     naming = [value_of(dataset, "SOPClassUID"), value_of(dataset, "SOPInstanceUID")]

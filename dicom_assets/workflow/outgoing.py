@@ -13,13 +13,13 @@ from ..pacs.send import Parcel
 from ..storage.ledger import require_stage
 from ..storage.mapping import read_part
 from ..storage.zones import Zones
-from .withdraw import read_release
+from .withdraw import read_release, report_stands
 
 
 @dataclass(frozen=True)
 class Outgoing:
     """One released instance. file: <patient>/<study>/<series>/<instance>.dcm below root. sha256: as it was proved;
-    empty where the mapping has no row for it."""
+    empty where nothing says so."""
 
     root: Path
     file: str
@@ -39,13 +39,29 @@ class Outgoing:
 def released_instances(zones: Zones, batch: str, why: str = "delivery") -> list[Outgoing]:
     """why: for the audit log, since the mapping is read. Raises BadInput: BATCH_NOT_RELEASED, also while a release is
     under way; STAGE_NOT_RUN where what it rests on has changed since."""
+    files = _released_files(zones, batch)
+    part = read_part(zones, batch, ("Anonymized Filename", "sha256_anonymized"), why=why)
+    proved = dict(zip(part["Anonymized Filename"], part["sha256_anonymized"], strict=True))
+    return [Outgoing(zones.released, file, proved.get(file, "")) for file in files]
+
+
+def listed_instances(zones: Zones, batch: str) -> list[Outgoing]:
+    """The same, by the list of the batch's report instead of the mapping, which may have been destroyed. Raises as
+    released_instances(), and BadInput("PACK_REPORT_DIFFERS") where the report is not as it was written."""
+    files = _released_files(zones, batch)
+    if not report_stands(zones, batch):
+        raise BadInput("PACK_REPORT_DIFFERS")
+    lines = zones.report(batch, "sha256").read_text("utf-8").splitlines()
+    proved = {file: digest for digest, file in (line.split("  ", 1) for line in lines)}
+    return [Outgoing(zones.released, file, proved.get(file, "")) for file in files]
+
+
+def _released_files(zones: Zones, batch: str) -> tuple[str, ...]:
     release = read_release(zones, batch)
     if not release.inputs:
         raise BadInput("BATCH_NOT_RELEASED")
     require_stage(zones, batch, "validation_report")
-    part = read_part(zones, batch, ("Anonymized Filename", "sha256_anonymized"), why=why)
-    proved = dict(zip(part["Anonymized Filename"], part["sha256_anonymized"], strict=True))
-    return [Outgoing(zones.released, file, proved.get(file, "")) for file in release.files]
+    return release.files
 
 
 def parcel_of(outgoing: Outgoing) -> Parcel:

@@ -17,21 +17,24 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..batches.key import check_key
 from ..batches.request import list_batches, load_request
 from ..deid.profile import Profile
 from ..errors import BadInput, Refused
 from ..storage.atomic import UNFINISHED, exclusive_lock, fsync_folder, make_folder, sha256, write_file
 from ..storage.audit import Event, record
+from ..storage.forgotten import is_forgotten
 from ..storage.zones import RELEASED_FILE, RELEASED_FOLDER, Zones
 from . import pack_layout as layout
 from .job import Progress, coded_file_errors, no_progress
-from .outgoing import Outgoing, released_instances
+from .outgoing import Outgoing, listed_instances
 from .pack_contents import ImageFacts
 from .pack_images import copy_images
 from .pack_reports import PackedReport, digest_of_release, failed_checks, report_from
 from .pack_statement import statement_of, texts_of, to_json
 from .pack_tables import tables_of
 
+_NOT_PROVED = ("does_not_add_up", "not_proved")  #: verdicts on the whole batch, of which no instance can be singled out
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a ZIP can state
 
 
@@ -72,14 +75,14 @@ def make_pack(
     files. It gets its name when it is whole and durable, and its digest is in the audit log; interrupted and made again
     it is made anew.
 
-    Raises BadInput or Refused where a batch is not released, has another profile than this one, a file is not as it was
+    Raises BadInput or Refused where a batch is not released or not proved, has another profile than this one, a file is not as it was
     proved, or something else lies at out; Refused("BATCH_BUSY") while a batch is worked on."""
     batches = sorted(set(batches))
     out = _place(zones, out, zipped)
     with coded_file_errors(), ExitStack() as held:
         held.enter_context(exclusive_lock(zones.lock("pack"), wait=True))
         for batch in batches:
-            load_request(zones, batch)
+            _require(zones, batch)
             held.enter_context(exclusive_lock(zones.lock(batch)))
         record(zones, Event.PACK, ", ".join(batches), why)
         reports = [_report(zones, batch, profile) for batch in batches]
@@ -112,6 +115,15 @@ def _place(zones: Zones, out: Path, zipped: bool) -> Path:
     return out
 
 
+def _require(zones: Zones, batch: str) -> None:
+    """Raises BadInput where there is no such batch. Where the mapping was forgotten, requests went with it, and what
+    was released can be handed over all the same."""
+    if is_forgotten(zones):
+        check_key(batch)
+    else:
+        load_request(zones, batch)
+
+
 def _report(zones: Zones, batch: str, profile: Profile) -> PackedReport:
     path = zones.report(batch, "json")
     if not path.is_file():
@@ -119,6 +131,8 @@ def _report(zones: Zones, batch: str, profile: Profile) -> PackedReport:
     report = report_from(path.read_bytes())
     if report.profile_digest != profile.digest:
         raise BadInput("PACK_PROFILE_DIFFERS")
+    if report.verdict in _NOT_PROVED:
+        raise Refused("PACK_NOT_PROVED")
     return report
 
 
@@ -127,7 +141,7 @@ def _images(zones: Zones, reports: Sequence[PackedReport]) -> tuple[list[Outgoin
     by_file: dict[str, Outgoing] = {}
     batches_of: dict[str, list[str]] = defaultdict(list)
     for report in reports:
-        released = released_instances(zones, report.batch, "release pack")
+        released = listed_instances(zones, report.batch)
         if digest_of_release((one.file, one.sha256) for one in released) != report.release_digest:
             raise BadInput("PACK_REPORT_DIFFERS")
         for one in released:

@@ -38,6 +38,7 @@ class Loss:
 @dataclass(frozen=True)
 class PackedReport:
     batch: str
+    verdict: str  #: its state: see BatchVerdict
     profile: str
     profile_digest: str
     edition: str
@@ -91,6 +92,7 @@ def report_from(content: bytes) -> PackedReport:
         batch = _text(data["batch"])
         return PackedReport(
             batch=batch,
+            verdict=_text(data["verdict"]["state"]),
             profile=_text(data["profile"]),
             profile_digest=_text(data["profile_digest"]),
             edition=_text(data["edition"]),
@@ -122,4 +124,6 @@ def _text(value: object) -> str:
 
 def _losses(batch: str, state: str, losses: Iterable) -> Iterator[Loss]:
     for study_key, reason, instances in losses:
-        yield Loss(batch, _text(study_key), state, _text(reason), int(instances))
+        if not isinstance(instances, int):
+            raise TypeError
+        yield Loss(batch, _text(study_key), state, _text(reason), instances)

@@ -30,7 +30,7 @@ def refuse_pseudonym_conflicts(
         and (
             len(pseudonyms[study.patient_id]) > 1
             or len(patients[pseudonym_of(key, study)]) > 1
-            or study.pseudonym in pseudonyms  # a patient's ID
+            or (study.pseudonym and study.pseudonym in pseudonyms)  # a patient's ID
         )
         else study
         for study in studies

@@ -38,23 +38,27 @@ def reidentify(zones: Zones, pseudonym: str, why: str) -> list[Found]:
     found = _search(zones, pseudonym, _NEW, 1, Event.REIDENTIFY, why)
     if not found:
         raise BadInput("PSEUDONYM_UNKNOWN")
-    record(zones, Event.REIDENTIFY, f"{pseudonym}: {len(found)} instances", why)
+    _record_found(zones, Event.REIDENTIFY, found, why)
     return found
 
 
 def look_up(zones: Zones, original: str, why: str) -> list[Found]:
     """original: a patient ID, byte for byte, or any UID that was replaced. Raises BadInput: AUDIT_REASON_MISSING,
-    ORIGINAL_UNKNOWN; else as reidentify()."""
+    AUDIT_REASON_UNUSABLE where the reason holds it, ORIGINAL_UNKNOWN; else as reidentify()."""
+    if original and original in why:
+        raise BadInput("AUDIT_REASON_UNUSABLE")
     found = _search(zones, original, _OLD, 0, Event.LOOKUP, why)
     if not found:
         raise BadInput("ORIGINAL_UNKNOWN")
-    pseudonyms = sorted({one.pseudonym for one in found})
-    record(zones, Event.LOOKUP, f"{_at_most(pseudonyms)}: {len(found)} instances", why)
+    _record_found(zones, Event.LOOKUP, found, why)
     return found
 
 
-def _at_most(names: list[str], count: int = 10) -> str:
-    return ", ".join(names) if len(names) <= count else f"{len(names)} pseudonyms"
+def _record_found(zones: Zones, event: Event, found: list[Found], why: str, at_most: int = 10) -> None:
+    """Whose identity it is about: each patient's pseudonym, or how many there are."""
+    names = sorted({one.pseudonym for one in found})
+    told = ", ".join(names) if len(names) <= at_most else f"{len(names)} pseudonyms"
+    record(zones, event, f"{told}: {len(found)} instances", why)
 
 
 def _search(zones: Zones, value: str, columns: tuple[str, ...], side: int, event: Event, why: str) -> list[Found]:

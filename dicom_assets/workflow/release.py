@@ -27,13 +27,13 @@ from .parallel import map_studies
 from .promises import promises_of
 from .pseudonym_conflicts import PSEUDONYM_CONFLICT
 from .released_files import are_released, conflicts, copy_into_release, unfinished_folder
-from .report import FORMS, BatchReport, CheckResult, batch_report, write_report
+from .report import BatchReport, CheckResult, batch_report, write_report
 from .report_content import Loss
 from .uid_pairs import compare_studies
 from .validate import validate_study
 from .validate_part import ValidationTask
 from .verdict import Finding, StudyVerdict, withheld_instances
-from .withdraw import begin_release, finish_release, read_release, withdraw
+from .withdraw import begin_release, finish_release, read_release, report_stands, withdraw
 
 MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
 
@@ -101,7 +101,7 @@ def _release(
     studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
     final = [study.final_row() for study in studies]
     report = _report(job, batch, studies, final, [*verdicts.values()], across, _mapping_check(mapping, studies, mapped))
-    write_report(job.zones, batch, report)
+    reports = write_report(job.zones, batch, report)
     files = [one.released_path for study in studies for one in study.released]
     withdraw(job.zones, batch, but_not=files)
     if files:
@@ -113,7 +113,7 @@ def _release(
             copy_into_release(staging, job.zones.released, study.released, unfinished, job.workers)
             step()
     write_stage(job.zones, batch, "validation_report", final)
-    finish_release(job.zones, batch, inputs, files)
+    finish_release(job.zones, batch, inputs, files, reports)
     _drop_staged(job.zones, batch)
     withheld = {original: reason for study in studies for original, reason in study.withheld_originals()}
     close_unless_kept(job.zones, batch, withheld)
@@ -280,7 +280,7 @@ def _is_finished(job: Job, batch: str, inputs: str, rows: Iterable[StudyRow]) ->
         read_release(zones, batch).inputs == inputs
         and zones.ledger(batch, "validation_report").is_file()
         and not any(row.withheld for row in read_stage(zones, batch, "validation_report"))
-        and all(zones.report(batch, suffix).is_file() for suffix in FORMS)
+        and report_stands(zones, batch)
         and all(
             are_released(zones.released, _staged(zones, batch, row.study_key), job.workers)
             for row in rows

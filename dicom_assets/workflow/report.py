@@ -100,7 +100,10 @@ def report_forms(report: BatchReport) -> dict[str, bytes]:
     return {**forms, "html": render_html(report, digests)}
 
 
-def write_report(zones: Zones, batch: str, report: BatchReport) -> None:
+def write_report(zones: Zones, batch: str, report: BatchReport) -> dict[str, str]:
+    """Suffix of each form -> its SHA-256."""
     remove_unfinished(zones.report(batch, "html").parent, LONG_AGO)
-    for suffix, content in report_forms(report).items():
+    forms = report_forms(report)
+    for suffix, content in forms.items():
         write_if_changed(zones.report(batch, suffix), content, RELEASED_FILE, RELEASED_FOLDER)
+    return {suffix: sha256(content).hexdigest() for suffix, content in forms.items()}

@@ -55,6 +55,7 @@ class BatchReport:
     codes: tuple[tuple[str, str, str], ...]  #: (value, scheme, meaning) in (0012,0064) of every file
     switches_off: tuple[str, ...]  #: groups of elements that the profile leaves as they are
     overrides: int  #: elements that the profile treats by its author's own word
+    identity_removed: bool  #: False: the profile keeps a name or a number of the patient, as every file says
     edition: str
     key_ids: tuple[str, ...]  #: of the pseudonym keys
     versions: tuple[tuple[str, str], ...]
@@ -82,6 +83,7 @@ class NamedProfile(Protocol):
     codes: tuple[tuple[str, str, str], ...]
     groups: dict[str, bool]
     overrides: dict[int, str]
+    removes_identity: bool
 
 
 def batch_report(
@@ -114,6 +116,7 @@ def batch_report(
         codes=profile.codes,
         switches_off=tuple(sorted(name for name, on in profile.groups.items() if not on)),
         overrides=len(profile.overrides),
+        identity_removed=profile.removes_identity,
         edition=EDITION,
         key_ids=tuple(sorted(set(key_ids))),
         versions=(*((name, version(name)) for name in _PACKAGES), ("Python", platform.python_version())),

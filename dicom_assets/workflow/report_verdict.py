@@ -31,8 +31,8 @@ class Totals:
 
 @dataclass(frozen=True)
 class BatchVerdict:
-    """state: complete_and_clean, clean, clean_not_complete, nothing_new, nothing_released, not_proved or
-    does_not_add_up. tone: good, part or bad."""
+    """state: complete_and_clean, clean, clean_not_complete, not_fully_checked, identity_kept, nothing_new,
+    nothing_released, not_proved or does_not_add_up. tone: good, part or bad."""
 
     state: str
     tone: str
@@ -75,9 +75,13 @@ def verdict_of(report: BatchReport) -> BatchVerdict:
     if not totals.released:
         sentence = "No instance of this batch passed; the reasons are below."
         return BatchVerdict("nothing_released", "bad", "Nothing released", sentence)
-    clean = _clean(report)
+    clean, left = _clean(report), ""
     if totals.found < totals.requested or totals.lost or totals.unknown or failed:
         left = _left(totals)
+    if not report.identity_removed:
+        sentence = f"By the will of their profile, the files still name their patients: they are patient data. {left}"
+        return BatchVerdict("identity_kept", "part", "Identity kept", sentence.strip())
+    if left:
         return BatchVerdict("clean_not_complete", "part", "Clean, not complete", f"{clean} {left}")
     if not arrival:
         whole, sentence = True, f"All that was asked for is released. {clean}"
@@ -85,6 +89,8 @@ def verdict_of(report: BatchReport) -> BatchVerdict:
         sentence = f"All that its senders counted is released. {clean}"
     else:
         sentence = f"All that arrived is released. {clean} Whether more belongs to these studies, no sender has said."
+    if any(check.not_made for check in report.checks):
+        return BatchVerdict("not_fully_checked", "part", "Clean as far as checked", sentence)
     if whole:
         return BatchVerdict("complete_and_clean", "good", "Complete and clean", sentence)
     return BatchVerdict("clean", "good", "Clean", sentence)

@@ -83,7 +83,7 @@ def read_originals(folder: Path, files: Sequence[str]) -> Originals:
 
     def headers() -> Iterator[FileDataset]:
         for file in files:
-            original = checks.read_file(_content(folder / file))
+            original = checks.read_header(folder / file)
             if original is None:
                 unreadable.add(file)
             else:
@@ -151,7 +151,7 @@ class _Part:
         original = _content(task.raw_folder / row.raw_file)
         is_recorded = hashlib.sha256(original).hexdigest() == row.raw_sha256
         if is_recorded and row.raw_file not in self.originals.unreadable:
-            before = pieces_of(original)
+            before = pieces_of(original, beside_pixels=False)
             problems += self._problems_beside_original(before, pieces, instance)
             problems += self._problems_of_pixels(before, original, pieces, encoded, output, instance)
             self._note_shape(before, pieces, Case(b"", task.raw_folder / row.raw_file, path), instance)
@@ -222,8 +222,11 @@ class _Part:
             return
         if have_the_same_bytes(before, original, pieces, encoded):
             reason, note = unchanged_pixels(output)
+        elif (dataset := checks.read_file(original)) is not None:
+            reason, note = compare_pixels(dataset, output)
         else:
-            reason, note = compare_pixels(checks.read_file(original), output)
+            yield "file_opens", "ORIGINAL_UNREADABLE", ""
+            return
         if reason:
             yield "pixels_are_intact", reason, ""
         if note:

@@ -29,8 +29,8 @@ PACK_CHECKS = {
     "manifest_is_true": "Each image has its row in manifest.csv and each row its image, and says what the image says.",
     "losses_add_up": "rejected.csv and quarantine.csv name what the reports name; requested is released + rejected + "
     "quarantined, and what the reports count as released is in the manifest.",
-    "statement_is_true": "statement.json says what reports, tables and the codes in the images say; statement.md and "
-    "README.txt say the same.",
+    "statement_is_true": "statement.json says what reports, tables and the codes in the images say.",
+    "texts_are_true": "README.txt and statement.md say what statement.json says.",
     "dictionary_is_true": "dictionary.csv has each element that occurs in the images, with the number of images.",
 }
 _ONLY_STATED = {"made_by", "profile", "files"}  #: entries of the statement that do not follow from the rest of the pack
@@ -62,7 +62,8 @@ def verify_pack(
     examined, findings = findings_of(images, mapping, workers, progress) if is_there else ([], [])
     findings = [FileFinding(f"{layout.IMAGES}/{one.path}", one.check, one.reason, one.place) for one in findings]
     seen = FoundPack(pack, [one.facts for one in examined if one.facts is not None])
-    made = [check for check in PACK_CHECKS if digest or check != "digest_is_the_one_given"]
+    cannot = {"digest_is_the_one_given": not digest, "texts_are_true": not seen.made_here}
+    made = [check for check in PACK_CHECKS if not cannot.get(check)]
     for check in made:
         findings += [FileFinding(path, check, reason, "") for path, reason in _CHECKS[check](seen, digest)]
     made += [check for check in VERIFY_CHECKS if mapping is not None or check != "mapping_is_one_to_one"]
@@ -161,8 +162,6 @@ def _statement(pack: FoundPack, _digest: str) -> Iterator[Problem]:
     wrong |= any(pack.statement.get(entry) != value for entry, value in told.items())
     if wrong or pack.statement.get("files") != _digests_of_tables(pack) or not _profile_is_that_of_the_images(pack):
         yield layout.STATEMENT, "PACK_STATEMENT_WRONG"
-    if pack.made_here:
-        yield from _texts(pack)
 
 
 def _digests_of_tables(pack: FoundPack) -> dict[str, str]:
@@ -177,14 +176,14 @@ def _profile_is_that_of_the_images(pack: FoundPack) -> bool:
         return False
     return all(
         {value for value, scheme, _ in one.codes if scheme == _OWN_SCHEME} == {digest[:16]} for one in pack.images
-    ) and {report.profile for report in pack.reports.values()} == {profile.get("name")}
+    ) and all(report.profile == profile.get("name") for report in pack.reports.values())
 
 
-def _texts(pack: FoundPack) -> Iterator[Problem]:
+def _texts(pack: FoundPack, _digest: str) -> Iterator[Problem]:
     """This version would write the same."""
     try:
         texts = texts_of(pack.statement)
-    except (TemplateError, TypeError, ValueError, AttributeError, KeyError):
+    except (TemplateError, TypeError, ValueError, AttributeError, KeyError, ArithmeticError):
         yield layout.STATEMENT, "PACK_STATEMENT_WRONG"
         return
     for name, content in texts.items():
@@ -208,5 +207,6 @@ _CHECKS: dict[str, Callable[[FoundPack, str], Iterator[Problem]]] = {
     "manifest_is_true": _manifest,
     "losses_add_up": _losses,
     "statement_is_true": _statement,
+    "texts_are_true": _texts,
     "dictionary_is_true": _dictionary,
 }

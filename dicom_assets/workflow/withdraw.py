@@ -4,23 +4,27 @@ A changed profile, key or verdict can turn a released instance into one that is 
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
-from ..storage.atomic import delete, write_if_changed
+from ..storage.atomic import delete, sha256, write_if_changed
 from ..storage.audit import Event, record
 from ..storage.manifests import StagedInstance, manifest_of
 from ..storage.tables import read_sealed
 from ..storage.zones import Zones
+from .report import FORMS
 
 
 @dataclass(frozen=True)
 class Release:
-    """inputs: digest of all that the release rests on; empty while it is under way. files: below the released root."""
+    """inputs: digest of all that the release rests on; empty while it is under way. files: below the released root.
+    reports: suffix of each form of the batch's report -> its SHA-256."""
 
     inputs: str
     files: tuple[str, ...]
+    reports: dict[str, str] = field(default_factory=dict)
 
 
 def read_release(zones: Zones, batch: str) -> Release:
@@ -29,7 +33,7 @@ def read_release(zones: Zones, batch: str) -> Release:
     if not path.is_file():
         return Release("", ())
     data = json.loads(path.read_bytes())
-    return Release(data["inputs"], tuple(data["files"]))
+    return Release(data["inputs"], tuple(data["files"]), data.get("reports", {}))
 
 
 def released_originals(zones: Zones, batch: str, study_key: str) -> set[str]:
@@ -46,8 +50,17 @@ def begin_release(zones: Zones, batch: str, files: Iterable[str]) -> None:
     _write(zones, batch, Release("", tuple(sorted({*read_release(zones, batch).files, *files}))))
 
 
-def finish_release(zones: Zones, batch: str, inputs: str, files: Iterable[str]) -> None:
-    _write(zones, batch, Release(inputs, tuple(sorted(files))))
+def finish_release(
+    zones: Zones, batch: str, inputs: str, files: Iterable[str], reports: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    _write(zones, batch, Release(inputs, tuple(sorted(files)), dict(reports)))
+
+
+def report_stands(zones: Zones, batch: str) -> bool:
+    """Each form of the batch's report is there, and as it was when the release was finished."""
+    digests = read_release(zones, batch).reports
+    paths = {suffix: zones.report(batch, suffix) for suffix in FORMS}
+    return all(path.is_file() and sha256(path) == digests.get(suffix) for suffix, path in paths.items())
 
 
 def withdraw(zones: Zones, batch: str, but_not: Iterable[str]) -> int:

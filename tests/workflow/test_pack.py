@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
@@ -18,14 +19,17 @@ import pytest
 from dicom_assets.batches.request import RequestRow, create_request
 from dicom_assets.deid.profile import load_profile
 from dicom_assets.errors import BadInput, Refused
+from dicom_assets.storage.atomic import sha256
+from dicom_assets.storage.audit import Event
 from dicom_assets.storage.ledger import read_stage
 from dicom_assets.workflow import pack as packing
 from dicom_assets.workflow.pack import batches_of_cohort
 from dicom_assets.workflow.pack_layout import COLUMNS
+from dicom_assets.workflow.report import FORMS
 from dicom_assets.workflow.verify_pack import verify_pack
-from dicom_assets.workflow.withdraw import read_release
+from dicom_assets.workflow.withdraw import finish_release, read_release
 from tests.support.packs import COHORT, ReleasedSite
-from tests.support.pushing import job_at
+from tests.support.pushing import job_at, run_stages
 from tests.support.site import Site, snapshot
 from tests.support.waiting import wait_for
 
@@ -205,16 +209,58 @@ def test_a_report_that_tells_of_another_release_is_refused(own_site: ReleasedSit
         own_site.pack(tmp_path / "pack")
 
 
+@pytest.mark.parametrize("suffix", FORMS)
+def test_a_report_that_is_not_as_it_was_written_is_refused(own_site: ReleasedSite, tmp_path: Path, suffix: str) -> None:
+    path = own_site.job.zones.report(own_site.batches[0], suffix)
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(BadInput, match="PACK_REPORT_DIFFERS"):
+        own_site.pack(tmp_path / "pack", own_site.batches[0])
+    run_stages(own_site.job, own_site.batches[0])
+    own_site.pack(tmp_path / "pack", own_site.batches[0])
+
+
+def report_as_if(own_site: ReleasedSite, change: Callable[[dict], object]) -> dict:
+    """The JSON report of the first batch, changed, and recorded as if it had been written so."""
+    zones, batch = own_site.job.zones, own_site.batches[0]
+    path, release = zones.report(batch, "json"), read_release(zones, batch)
+    report = json.loads(path.read_bytes())
+    change(report)
+    path.write_text(json.dumps(report))
+    finish_release(zones, batch, release.inputs, release.files, release.reports | {"json": sha256(path)})
+    return report
+
+
+@pytest.mark.parametrize("state", ["does_not_add_up", "not_proved"])
+def test_what_is_not_proved_as_a_whole_is_refused(own_site: ReleasedSite, tmp_path: Path, state: str) -> None:
+    report_as_if(own_site, lambda report: report["verdict"].update(state=state))
+    with pytest.raises(Refused, match="PACK_NOT_PROVED"):
+        own_site.pack(tmp_path / "pack")
+
+
+def test_when_all_ties_are_cut_what_is_released_can_still_be_handed_over(
+    own_site: ReleasedSite, pack: Path, tmp_path: Path
+) -> None:
+    assert own_site.site.run("mapping", "forget", "--project", "--reason", "the study is over").returncode == 0
+    made = own_site.site.run("pack", *own_site.batches, "--out", tmp_path / "pack")
+    assert made.returncode == 0, made.stderr
+    assert snapshot(tmp_path / "pack") == snapshot(pack)
+    assert not own_site.site.mapping_key_file.exists()
+
+
+def test_the_mapping_is_not_read(own_site: ReleasedSite, tmp_path: Path) -> None:
+    log = own_site.job.zones.audit_log
+    before = log.read_text()
+    own_site.pack(tmp_path / "pack", link=True)
+    assert {json.loads(line)["event"] for line in log.read_text()[len(before) :].splitlines()} == {Event.PACK.value[0]}
+
+
 def test_another_profile_than_that_of_the_release_is_refused(released_site: ReleasedSite, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="PACK_PROFILE_DIFFERS"):
         packing.make_pack(released_site.job.zones, load_profile("basic"), released_site.batches, tmp_path / "pack")
 
 
 def test_a_check_that_failed_is_said_and_hinders_nothing(own_site: ReleasedSite, tmp_path: Path) -> None:
-    path = own_site.job.zones.report(own_site.batches[0], "json")
-    report = json.loads(path.read_bytes())
-    report["checks"][0] |= {"passed": False, "failed": 1}
-    path.write_text(json.dumps(report))
+    report = report_as_if(own_site, lambda report: report["checks"][0].update(passed=False, failed=1))
     made = own_site.pack(tmp_path / "pack", own_site.batches[0])
     name = report["checks"][0]["name"]
     assert made.failed_checks == (name,)

@@ -103,6 +103,22 @@ def test_a_batch_without_loss_is_complete_and_clean(verdicts):
     assert "Complete and clean" in text_of(report_of(verdicts[:1], rows=(GOOD,)))
 
 
+def test_a_profile_that_keeps_the_identity_is_never_called_clean(verdicts):
+    for rows, left in (((GOOD,), ""), ((GOOD, GONE), "1 study was not found")):
+        report = report_of(verdicts[:1], rows=rows, identity_removed=False)
+        verdict, text = verdict_of(report), text_of(report)
+        assert (verdict.state, verdict.tone) == ("identity_kept", "part") and left in verdict.sentence
+        assert "still name their patients" in text and "lean" not in verdict.word
+
+
+def test_a_check_that_was_not_made_takes_the_green_away(verdicts):
+    report = report_of(verdicts[:1], rows=(GOOD,))
+    first, *others = report.checks
+    absent = replace(first, passed=False, looked_at=0, not_made="SECOND_READER_ABSENT")
+    verdict = verdict_of(replace(report, checks=(absent, *others)))
+    assert (verdict.state, verdict.tone) == ("not_fully_checked", "part") and "1 check was not made" in verdict.sentence
+
+
 def test_a_batch_of_which_nothing_passed_says_so(verdicts):
     none = replace(GOOD, released=0, withheld=2, state="quarantined", reason="PIXELS_CHANGED")
     assert "Nothing released" in text_of(report_of(verdicts[:1], rows=(none,)))

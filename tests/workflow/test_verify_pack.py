@@ -1,6 +1,7 @@
 """A pack that was changed anywhere is found, by the check that names it: also by those who correct other places too."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -188,7 +189,7 @@ TAMPERED = {
     "an element gone": (row_gone("dictionary.csv"), "dictionary_is_true"),
     "what happens to an element": (row_changed("dictionary.csv", "action", "K"), "statement_is_true"),
     "the profile": (entry_changed("statement.json", lambda s: s["profile"].update(digest="00")), "statement_is_true"),
-    "an option": (entry_changed("statement.json", lambda s: s["profile"]["options"].pop()), "statement_is_true"),
+    "an option": (entry_changed("statement.json", lambda s: s["profile"]["options"].pop()), "texts_are_true"),
     "the codes": (entry_changed("statement.json", lambda s: s["codes"].pop()), "statement_is_true"),
     "the key's id": (entry_changed("statement.json", lambda s: s.update(pseudonym_key_ids=[])), "statement_is_true"),
     "the verdicts": (
@@ -201,8 +202,8 @@ TAMPERED = {
     "what was withheld": (entry_changed("report", lambda r: r["withheld"].append(["s", "X", 1])), "losses_add_up"),
     "the profile of a report": (entry_changed("report", lambda r: r.update(profile_digest="0")), "statement_is_true"),
     "a check of a report": (entry_changed("report", lambda r: r["checks"].pop()), "statement_is_true"),
-    "the README": (text_changed("README.txt", b"whole days", b"half days"), "statement_is_true"),
-    "the statement's text": (text_changed("statement.md", b"identity removed", b"removed"), "statement_is_true"),
+    "the README": (text_changed("README.txt", b"whole days", b"half days"), "texts_are_true"),
+    "the statement's text": (text_changed("statement.md", b"identity removed", b"removed"), "texts_are_true"),
 }  # fmt: skip
 
 
@@ -235,7 +236,8 @@ def test_who_corrects_every_place_is_found_by_the_digest_alone(pack: Path, origi
 
 def test_texts_of_another_version_are_not_compared_and_that_is_said(pack: Path) -> None:
     entry_changed("statement.json", lambda statement: statement.update(made_by="dicom-assets 9.9"))(pack)
-    assert failed(pack) == set() and not verify_pack(pack).texts_compared
+    verified = verify_pack(pack)
+    assert verified.passed and not verified.texts_compared and "texts_are_true" not in dict(verified.checks)
 
 
 #: Whatever stands there, the check ends with a finding
@@ -261,10 +263,27 @@ def test_values_of_a_wrong_kind_in_a_report_are_findings(pack: Path) -> None:
         lambda r: r["rows"][0].update(released="all"),
         lambda r: r["checks"][0].update(failed=None),
         lambda r: r.update(quarantined=[["s", "X"]]),
+        lambda r: r.update(quarantined=[["s", "X", float("inf")]]),
+        lambda r: r.update(verdict="complete_and_clean"),
         lambda r: r.update(versions=7, batch=[]),
     ):
         entry_changed("report", change)(pack)
         assert "losses_add_up" in failed(pack)
+
+
+def test_values_of_a_wrong_kind_in_the_statement_are_findings(pack: Path) -> None:
+    for change in (
+        lambda s: s["profile"].update(name=["research"]),
+        lambda s: s["counts"].update(bytes=10**4000),
+        lambda s: s["modalities"].update(CT=dict.fromkeys(("instances", "series", "studies", "patients"), 1e999)),
+    ):
+        entry_changed("statement.json", change)(pack)
+        assert "statement_is_true" in failed(pack)
+
+
+def test_an_image_of_any_size_is_a_finding(pack: Path) -> None:
+    os.truncate(pack / an_image(pack), 1 << 46)
+    assert {"pack_is_whole", "manifest_is_true"} <= failed(pack)
 
 
 def test_with_several_processes_it_says_the_same(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
