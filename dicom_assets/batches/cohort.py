@@ -159,15 +159,15 @@ def parse_date(text: str) -> str | None:
 
 def _pseudonym_conflicts(rows: Iterable[tuple[int, RequestRow]]) -> dict[str, str]:
     """Code by row (canonical), of patients with two pseudonyms, of pseudonyms with two patients, and of pseudonyms that
-    are a patient's ID."""
+    are a patient's ID. Two that differ in case alone would be one folder on many file systems."""
     given = [row for _, row in rows if row.pseudonym]
     named = [row for row in given if row.patient_id]
-    pairs = {(row.patient_id, row.pseudonym) for row in named}
+    pairs = {(row.patient_id, row.pseudonym.casefold()) for row in named}
     patients, pseudonyms = (Counter(column) for column in zip(*pairs, strict=True)) if pairs else (Counter(), Counter())
     ids = {row.patient_id for _, row in rows}
     conflicts = {row.canonical: "ROW_PSEUDONYM_IS_PATIENT_ID" for row in given if row.pseudonym in ids}
     return conflicts | {
         row.canonical: "ROW_PSEUDONYM_CONFLICT"
         for row in named
-        if patients[row.patient_id] > 1 or pseudonyms[row.pseudonym] > 1
+        if patients[row.patient_id] > 1 or pseudonyms[row.pseudonym.casefold()] > 1
     }

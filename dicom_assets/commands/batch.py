@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ..batches.key import check_key
 from ..batches.request import load_request
 from ..errors import REASONS, BadInput
 from ..settings import Settings, dagster_home
 from ..storage.atomic import exclusive_lock
+from ..storage.forgotten import is_forgotten
 from ..storage.ledger import STAGES, StudyRow, latest_rows
 from ..workflow.job import coded_file_errors, job_of, zones_of
 from .output import say, terminal_progress
@@ -77,14 +79,15 @@ def ledger_table(rows: Sequence[StudyRow]) -> str:
 
 
 def ledger(options: argparse.Namespace) -> int:
-    zones = zones_of(Settings.from_env())
-    load_request(zones, options.batch)
-    stage, rows = latest_rows(zones, options.batch)
+    zones, batch = zones_of(Settings.from_env()), check_key(options.batch)
+    if not (is_forgotten(zones) and zones.ledger(batch, "").parent.is_dir()):
+        load_request(zones, batch)
+    stage, rows = latest_rows(zones, batch)
     if options.json:
         print(json.dumps([{name: getattr(row, name) for name in _LEDGER_COLUMNS} for row in rows]))
     elif rows:
         print(ledger_table(rows))
         say(f"after {stage}")
     else:
-        say(f"The batch has not begun: dicom-assets run {options.batch}")
+        say(f"The batch has not begun: dicom-assets run {batch}")
     return 0

@@ -15,6 +15,7 @@ from ..settings import Settings
 from ..storage.audit import Event, record, refusals_recorded, usable_reason
 from ..storage.decisions import DISCARD, RELEASE, read_decisions
 from ..storage.instance_files import FileSource
+from ..storage.permissions import refuse_open_folders
 from ..storage.zones import Zones
 from ..workflow.job import coded_file_errors, zones_of
 from ..workflow.review import Decided, check, decide
@@ -28,9 +29,10 @@ _COLUMNS = ("item", "reason", "modality", "bytes", "can", "decision")
 def list_items(options: argparse.Namespace) -> int:
     """One line an original; counts by reason on stderr."""
     zones = zones_of(Settings.from_env())
-    batch = options.batch if options.batch in ("", WATCHED) else check_key(options.batch)
-    record(zones, Event.REVIEW_READ, f"list of quarantine, {batch or 'all batches'}")
-    with coded_file_errors():
+    with refusals_recorded(zones, "review list"), coded_file_errors():
+        refuse_open_folders(zones)
+        batch = options.batch if options.batch in ("", WATCHED) else check_key(options.batch)
+        record(zones, Event.REVIEW_READ, f"list of quarantine, {batch or 'all batches'}")
         found = [item for item in items(zones, batch) if options.reason in ("", item.reason)]
         rows = list(_rows(zones, found))
     if options.json:
@@ -46,12 +48,14 @@ def list_items(options: argparse.Namespace) -> int:
 
 def show_item(options: argparse.Namespace) -> int:
     """The original's header, as far as it can be read."""
-    why = usable_reason(options.reason)
     settings = Settings.from_env()
     zones, profile = zones_of(settings), load_profile(settings.profile)
-    with coded_file_errors():
-        item = _item(zones, "show", options.item)
-        record(zones, Event.REVIEW_READ, f"{item.name} {item.reason}", why)
+    with refusals_recorded(zones, "review show"), coded_file_errors():
+        refuse_open_folders(zones)
+        item, _ = find_item(zones, options.item)
+        if item is None:
+            raise BadInput("REVIEW_ITEM_GONE")
+        record(zones, Event.REVIEW_READ, f"{item.name} {item.reason}", options.reason)
         say("What follows identifies a patient; it stands in the audit log that you have read it.")
         with item.file.open("rb", buffering=0) as file:
             header = header_of(FileSource(file.fileno()), profile)
@@ -69,13 +73,14 @@ def discard(options: argparse.Namespace) -> int:
 
 def _decide(options: argparse.Namespace, verdict: str) -> int:
     """Nothing is done where one of the items is refused."""
-    if not (why := usable_reason(options.reason)):
-        raise BadInput("REVIEW_REASON_MISSING")
     settings = Settings.from_env()
     zones = zones_of(settings)
     names = list(dict.fromkeys(options.items))
-    for name in names:
-        with coded_file_errors(), refusals_recorded(zones, f"review {verdict}, an item that is not there"):
+    with refusals_recorded(zones, f"review {verdict}"), coded_file_errors():
+        refuse_open_folders(zones)
+        if not (why := usable_reason(options.reason)):
+            raise BadInput("REVIEW_REASON_MISSING")
+        for name in names:
             find_item(zones, name)
     for name in names:
         with refusals_recorded(zones, f"review {verdict} {name}"):
@@ -87,14 +92,6 @@ def _decide(options: argparse.Namespace, verdict: str) -> int:
         _print_decided(verdict, done[-1])
     _say_what_is_next(done, settings.arrivals.deidentify_at_once)
     return 0
-
-
-def _item(zones: Zones, verb: str, name: str) -> Item:
-    with refusals_recorded(zones, f"review {verb}, an item that is not there"):
-        item, _ = find_item(zones, name)
-        if item is None:
-            raise BadInput("REVIEW_ITEM_GONE")
-        return item
 
 
 def _rows(zones: Zones, found: Sequence[Item]) -> Iterator[dict]:
@@ -142,6 +139,7 @@ def _cell(value: object) -> str:
 
 def _print_header(item: Item, header: Header, profile: str) -> None:
     print(f"{item.name}  {item.reason}: {REASONS.get(item.reason, '')}")
+    print(f"its pixels, for a DICOM viewer: {item.file}")
     print(f"{len(header.rows)} elements; what the profile {profile} does with each:")
     encoding = sys.stdout.encoding or "ascii"
     for row in header.rows:

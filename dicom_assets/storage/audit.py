@@ -18,6 +18,7 @@ from ..errors import BadInput, DicomAssetsError, Refused, from_os_error
 from .atomic import exclusive_lock, fsync_folder, make_folder, write_file
 from .audit_chain import Head, Line, Problem, decode, decode_line, encode, problems_of
 from .audit_events import Event
+from .forgotten import is_forgotten
 from .syslog import forward
 from .zones import RESTRICTED_FILE, RESTRICTED_FOLDER, Zones
 
@@ -111,7 +112,8 @@ def _opened_end(zones: Zones) -> Iterator["_End"]:
 
 
 def _has_mapping(zones: Zones) -> bool:
-    return any(zones.mapping_folder.glob("*.parquet"))
+    """There is, or was, something of which a log has to tell."""
+    return zones.given_pseudonyms.is_file() or is_forgotten(zones) or any(zones.mapping_folder.glob("*.parquet"))
 
 
 class _End:

@@ -6,7 +6,7 @@ have moved. A batch's folder without a request is what a killed process left; th
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -27,10 +27,17 @@ _BYTES_A_BATCH = 20 << 30
 _A_CALL, _CALL_SECONDS = 20, 20.0
 
 
+@contextmanager
+def planning(zones: Zones) -> Iterator[None]:
+    """One process at a time takes studies out of incoming."""
+    with exclusive_lock(zones.incoming / ".planning.lock", wait=True):
+        yield
+
+
 def plan_arrivals(zones: Zones, settle_seconds: float, *, keep_originals: bool) -> list[Request]:
     """Batches of the studies that have settled, durable. A study of which a batch is still in work waits for its end.
     Raises DicomAssetsError."""
-    with coded_file_errors(), exclusive_lock(zones.incoming / ".planning.lock", wait=True):
+    with coded_file_errors(), planning(zones):
         return_unclaimed(zones.incoming)
         planned = [*_completed(zones, keep_originals)]
         settled = [one for one in waiting_studies(zones.incoming) if one.is_settled(time.time(), settle_seconds)]

@@ -7,7 +7,7 @@ What is no date, or stands for none (years before 1901 and from 2100), cannot be
 import calendar
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -49,7 +49,7 @@ class InstanceOffsets(NamedTuple):
 
 
 def compare_dates(
-    original: Iterable[Piece], output: Iterable[Piece], promises: Promises
+    original: Sequence[Piece], output: Sequence[Piece], promises: Promises
 ) -> tuple[list[Problem], list[Offset]]:
     """What is wrong with dates whatever the patient's offset is, and the offsets. original: at the output's paths."""
     dates = [piece for piece in output if piece.vr in ("DA", "DT", "TM") and not piece.zone]
@@ -73,7 +73,21 @@ def compare_dates(
                     places[range_].append(piece.place)
         if reason:
             problems.append((reason, piece.place))
+    problems += _lost(original, output, promises)
     return problems, [Offset(*days, len(where), where[0]) for days, where in places.items()]
+
+
+def _lost(original: Sequence[Piece], output: Sequence[Piece], promises: Promises) -> Iterator[Problem]:
+    """Dates that the profile promises to keep among the others, and that are gone from a data set that is there."""
+    if promises.dates != "shift":
+        return
+    there = {(piece.path, piece.tag) for piece in output}
+    items = {path for path, _ in there}
+    for piece in original:
+        if piece.tag in promises.moved_dates and piece.vr in ("DA", "DT") and not piece.zone and piece.path in items:
+            old = _text(piece.value)
+            if (piece.path, piece.tag) not in there and old and _must_be_moved(piece, old, promises):
+                yield "DATE_LOST", piece.place
 
 
 def _text(value: bytes) -> str:

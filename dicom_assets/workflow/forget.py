@@ -7,6 +7,7 @@ keys overwritten first: what a disk, a snapshot or a backup keeps of either is o
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ..batches.request import list_batches
@@ -55,9 +56,21 @@ def forget(settings: Settings, zones: Zones, why: str) -> None:
     for key in _keys(settings):
         destroy_key(key)
     for folder in _folders(zones):
-        shutil.rmtree(folder)
-        fsync_folder(zones.restricted)
+        _destroy(folder)
     delete(list(_rest_of_mapping(zones)))
+
+
+def _destroy(folder: Path) -> None:
+    """All that is in it; and itself, if it is not a link or a volume of its own."""
+    for path in list(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    fsync_folder(folder)
+    with suppress(OSError):
+        folder.rmdir()
+        fsync_folder(folder.parent)
 
 
 def _keys(settings: Settings) -> list[Path]:

@@ -56,13 +56,14 @@ def _unusable(row: dict[str, str]) -> str:
 
 
 def _conflicts(pairs: dict[int, _Pair], settled: dict[str, str]) -> Iterable[Note]:
-    """Lines that give a patient a second pseudonym, or a pseudonym a second patient, or use a patient's ID as one."""
+    """Lines that give a patient a second pseudonym, or a pseudonym a second patient, or use a patient's ID as one. Two
+    that differ in case alone would be one folder on many file systems."""
     pseudonyms, patients = defaultdict(set), defaultdict(set)
     for patient, pseudonym in {*pairs.values(), *settled.items()}:
         pseudonyms[patient].add(pseudonym)
-        patients[pseudonym].add(patient)
+        patients[pseudonym.casefold()].add(patient)
     for line, (patient, pseudonym) in pairs.items():
-        if len(pseudonyms[patient]) > 1 or len(patients[pseudonym]) > 1:
+        if len(pseudonyms[patient]) > 1 or len(patients[pseudonym.casefold()]) > 1:
             yield Note(line, "ROW_PSEUDONYM_CONFLICT")
         elif pseudonym in pseudonyms:
             yield Note(line, "ROW_PSEUDONYM_IS_PATIENT_ID")

@@ -1,5 +1,5 @@
-"""Does a file still say what its original said? A wrong slope, side or spacing makes an image wrong though its pixels are
-right, and what the original never said is somebody else's.
+"""Does a file still say what its original said? A wrong slope, side or spacing makes an image wrong though its pixels
+are right, and what the original never said is somebody else's.
 
 UIDs are compared in uid_pairs.py, dates and times in date_offsets.py, pixels in pixel_identity.py.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..deid.residual import AFTER_THE_DATA_SET, PIXEL_TAGS, Piece, words_of
+from ..deid.residual import PIXEL_TAGS, Piece, words_of
 from .instance_checks import is_dummy, value_at_top
 from .promises import Promises
 
@@ -21,14 +21,13 @@ _WIDTHS = {
     **dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4),
     **dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), 8),
 }
-#: Written by whoever de-identifies: character set, identity removed, method and its codes, burned-in annotation,
-#: longitudinal information
-_SYNTAX, _CHARACTER_SET, _CODES, _CODE_VALUE, _LONGITUDINAL = 0x00020010, 0x00080005, 0x00120064, 0x00080100, 0x00280303
-_OWN = frozenset({_CHARACTER_SET, 0x00120062, 0x00120063, _CODES, 0x00280301, _LONGITUDINAL})
+_SYNTAX, _CHARACTER_SET, _CODE_VALUE, _PATIENT_ID = 0x00020010, 0x00080005, 0x00080100, 0x00100020
+_METHOD, _CODES, _LONGITUDINAL = 0x00120063, 0x00120064, 0x00280303
+#: Written by whoever de-identifies: these, and that the identity is removed
+_OWN = frozenset({_CHARACTER_SET, 0x00120062, _METHOD, _CODES, _LONGITUDINAL})
 _BIG_ENDIAN = b"1.2.840.10008.1.2.2"
 #: Of codes and numbers that the profile does not keep; an age is capped
 _DUMMIES = frozenset({b"ANONYMIZED", b"0", b"000Y", b"090Y"})
-_PATIENT_ID = 0x00100020
 
 Problem = tuple[str, str]  #: reason code, place
 Values = dict[tuple, Piece]  #: by path and tag
@@ -44,33 +43,39 @@ def compare_values(original: Sequence[Piece], output: Sequence[Piece], promises:
         reason = _reason_against(before.get(key), piece, pseudonym, is_big_endian, promises)
         if reason:
             yield reason, piece.place
+    if any(piece.zone == "preamble" and piece.value.strip(b"\0") for piece in output):
+        yield "VALUE_INVENTED", "preamble"
     there = {(piece.path, piece.tag) for piece in output}
     items = {path for path, _ in there}
-    for key, piece in before.items():
-        path, tag = key
-        is_kept = tag in promises.unchanged and piece.vr not in _TEXT_VRS and piece.value.strip(b" \0")
-        if is_kept and key not in there and path in items:
+    filled = {piece.path[:-1] + piece.path[-1][:1] for piece in original if piece.path}
+    for piece in original:
+        key, is_kept = (piece.path, piece.tag), piece.tag in promises.unchanged and piece.vr not in _TEXT_VRS
+        if not is_kept or key in there or piece.path not in items or piece.zone:
+            continue
+        if (*piece.path, piece.tag) in filled if piece.vr == "SQ" else key in before and piece.value.strip(b" \0"):
             yield "VALUE_LOST", piece.place
 
 
-def _reason_against(
-    old: Piece | None, piece: Piece, pseudonym: bytes, is_big_endian: bool, promises: Promises
-) -> str:
+def _reason_against(old: Piece | None, piece: Piece, pseudonym: bytes, is_big_endian: bool, promises: Promises) -> str:
+    is_text, is_kept = piece.vr in _TEXT_VRS, piece.tag in promises.unchanged
+    value, before = _plain(piece, piece.vr), b"" if old is None else _plain(old, piece.vr)
     if piece.tag in promises.removed:
         return "ELEMENT_NOT_REMOVED"
-    is_text, is_binary = piece.vr in _TEXT_VRS, piece.vr in _WIDTHS or piece.vr in ("OB", "UN")
-    value = piece.value if is_binary else piece.value.strip(b" \0")
-    if not value.strip(b"\0") or (is_text and (value == pseudonym or is_dummy(value))):
-        return "" if is_text or old is None or piece.tag not in promises.unchanged or value == old.value else "VALUE_CHANGED"
-    if old is None:
+    is_read_alike = not is_text or old is None or piece.codecs == old.codecs or value.isascii()
+    if old is not None and is_read_alike and (value == before or (is_big_endian and _is_swapped(piece, old))):
+        return ""
+    if is_text and (value == pseudonym or (is_dummy(value) and not is_kept) or value in _DUMMIES):
+        return ""
+    if not is_kept and (value in _DUMMIES or not value.strip(b"\0")):
+        return ""
+    if old is None or (is_text and not _is_made_of(words_of(piece), words_of(old))):
         return "VALUE_INVENTED"
-    if value == (old.value if is_binary else old.value.strip(b" \0")):
-        return ""
-    if is_text:
-        return "" if words_of(piece) <= words_of(old) else "VALUE_INVENTED"
-    if piece.tag not in promises.unchanged and value in _DUMMIES:
-        return ""
-    return "" if is_big_endian and _is_swapped(piece, old) else "VALUE_CHANGED"
+    return "" if is_text else "VALUE_CHANGED"
+
+
+def _is_made_of(words: set[str], old: set[str]) -> bool:
+    """Of the original's words, or what is left of one that was cut."""
+    return all(any(one.startswith(word) or one.endswith(word) for one in old) for word in words - old)
 
 
 def statement_problems(output: Sequence[Piece], promises: Promises) -> Iterator[Problem]:
@@ -82,21 +87,26 @@ def statement_problems(output: Sequence[Piece], promises: Promises) -> Iterator[
     ]
     if sorted(codes) != sorted(promises.codes):
         yield "STATEMENT_WRONG", "(0012,0064)"
+    if promises.digest not in value_at_top(output, _METHOD):
+        yield "STATEMENT_WRONG", "(0012,0063)"
     if value_at_top(output, _LONGITUDINAL) != promises.longitudinal:
         yield "STATEMENT_WRONG", "(0028,0303)"
 
 
 def _values(pieces: Sequence[Piece]) -> Values:
-    """Of standard elements whose values are compared here, but for those that a de-identifier writes."""
+    """Of elements whose values are compared here, but for those that a de-identifier writes."""
     return {
         (piece.path, piece.tag): piece
         for piece in pieces
         if not piece.zone
         and piece.vr not in _ELSEWHERE
-        and not piece.tag >> 16 & 1
         and piece.tag not in PIXEL_TAGS
-        and not (piece.path[0][0] if piece.path else piece.tag) in _OWN
+        and (piece.path[0][0] if piece.path else piece.tag) not in _OWN
     }
+
+
+def _plain(piece: Piece, vr: str) -> bytes:
+    return piece.value if vr in _WIDTHS or vr in ("OB", "UN") else piece.value.strip(b" \0")
 
 
 def _is_swapped(piece: Piece, old: Piece) -> bool:

@@ -75,8 +75,8 @@ def make_pack(
     files. It gets its name when it is whole and durable, and its digest is in the audit log; interrupted and made again
     it is made anew.
 
-    Raises BadInput or Refused where a batch is not released or not proved, has another profile than this one, a file is not as it was
-    proved, or something else lies at out; Refused("BATCH_BUSY") while a batch is worked on."""
+    Raises BadInput or Refused where a batch is not released or not proved, has another profile than this one, a file or
+    report is not as it was proved, or something else lies at out; Refused("BATCH_BUSY") while a batch is worked on."""
     batches = sorted(set(batches))
     out = _place(zones, out, zipped)
     with coded_file_errors(), ExitStack() as held:

@@ -54,6 +54,10 @@ class FoundPack:
         """Of a table; None where it cannot be read."""
         return self._read(name, lambda: layout.read_csv(self.folder, name), None)
 
+    def content(self, name: str) -> bytes:
+        """Of a file; nothing where it is missing."""
+        return self._read(name, (self.folder / name).read_bytes, b"")
+
     @cached_property
     def manifest(self) -> list[tuple[str, ...]] | None:
         return self.rows(layout.MANIFEST)

@@ -39,12 +39,16 @@ class Loss:
 class PackedReport:
     batch: str
     verdict: str  #: its state: see BatchVerdict
+    word: str  #: the verdict for people
+    dates: str  #: the profile's rule, as is pixels
+    pixels: str
     profile: str
     profile_digest: str
     edition: str
     versions: dict[str, str]
     key_ids: tuple[str, ...]
     release_digest: str  #: see digest_of_release()
+    instances: tuple[tuple[str, str], ...]  #: what it has as released: path, SHA-256
     rows: tuple[StudyRow, ...]
     checks: tuple[CheckResult, ...]
     quarantined: tuple[Loss, ...]
@@ -93,12 +97,18 @@ def report_from(content: bytes) -> PackedReport:
         return PackedReport(
             batch=batch,
             verdict=_text(data["verdict"]["state"]),
+            word=_text(data["verdict"]["word"]),
+            dates=_text(data["dates"]),
+            pixels=_text(data["pixels"]),
             profile=_text(data["profile"]),
             profile_digest=_text(data["profile_digest"]),
             edition=_text(data["edition"]),
             versions={_text(name): _text(version) for name, version in data["versions"]},
             key_ids=tuple(map(_text, data["key_ids"])),
             release_digest=_text(data["release_sha256"]),
+            instances=tuple(
+                (_text(one["released_path"]), _text(one["sha256"])) for one in data["instances"] if one["released_path"]
+            ),
             rows=tuple(_read_as(StudyRow, row) for row in data["rows"]),
             checks=tuple(_read_as(CheckResult, check) for check in data["checks"]),
             quarantined=tuple(_losses(batch, "", data["quarantined"])),

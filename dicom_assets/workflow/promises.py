@@ -15,9 +15,9 @@ class Promises:
     dates); not those that it replaces by new UIDs or pseudonyms. cleaned: text of which what names nobody stays as it
     was. dates: `remove`, `year`, `shift`, `keep`. kept_dates: dates and times that stay as they are. moved_dates:
     those that follow the date policy; of all others nothing but a placeholder may be left. lasting: UIDs and sequences
-    that never go, so that a reference in them lasts. removed, emptied: elements that are always so. unchanged: elements that stay as
-    they are. codes: values of the De-identification Method Code Sequence. longitudinal: Longitudinal Temporal
-    Information Modified."""
+    that never go, so that a reference in them lasts. removed, emptied: elements that are always so. unchanged: elements
+    that stay as they are. digest: the profile's, as De-identification Method has it. codes: values of its Code
+    Sequence. longitudinal: Longitudinal Temporal Information Modified."""
 
     kept: frozenset[int] = frozenset()
     cleaned: frozenset[int] = frozenset()
@@ -29,6 +29,7 @@ class Promises:
     removed: frozenset[int] = frozenset()
     emptied: frozenset[int] = frozenset()
     unchanged: frozenset[int] = frozenset()
+    digest: str = ""
     codes: tuple[str, ...] = ()
     longitudinal: str = ""
 
@@ -48,6 +49,7 @@ def promises_of(profile: Profile) -> Promises:
         removed=frozenset(tag for tag, code in everything.items() if code == "X"),
         emptied=frozenset(tag for tag, code in everything.items() if code == "Z"),
         unchanged=frozenset(tag for tag, code in everything.items() if code == "K"),
+        digest=profile.digest[:16],
         codes=tuple(value for value, _, _ in profile.codes),
         longitudinal=profile.longitudinal,
     )

@@ -23,13 +23,13 @@ def refuse_pseudonym_conflicts(
     for patient, pseudonym in pairs:
         if patient and pseudonym:
             pseudonyms[patient].add(pseudonym)
-            patients[pseudonym].add(patient)
+            patients[pseudonym.casefold()].add(patient)  # a folder's name, and many file systems ignore case
     return [
         replace(study, state="refused", reason=PSEUDONYM_CONFLICT)
         if study.state == "found"
         and (
             len(pseudonyms[study.patient_id]) > 1
-            or len(patients[pseudonym_of(key, study)]) > 1
+            or len(patients[pseudonym_of(key, study).casefold()]) > 1
             or (study.pseudonym and study.pseudonym in pseudonyms)  # a patient's ID
         )
         else study

@@ -35,6 +35,9 @@ from .validate_part import ValidationTask
 from .verdict import Finding, StudyVerdict, withheld_instances
 from .withdraw import begin_release, finish_release, read_release, report_stands, withdraw
 
+#: SHA-256 of the output and of its original, patient's ID, pseudonym
+Mapped = tuple[str, str, str, str]
+
 MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
 
 #: Reasons of a study of which nothing was de-identified: it has no manifest that speaks of its instances
@@ -97,7 +100,7 @@ def _release(
     shifts = job.profile.dates == "shift"
     across = compare_studies(verdicts.values(), offsets_in_use(job.zones, but_not=batch) if shifts else {})
     mapping = read_part(job.zones, batch, why="validation_report")
-    mapped = dict(zip(mapping["Anonymized Filename"], mapping["sha256_anonymized"], strict=True))
+    mapped = _mapped(mapping)
     studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
     final = [study.final_row() for study in studies]
     report = _report(job, batch, studies, final, [*verdicts.values()], across, _mapping_check(mapping, studies, mapped))
@@ -160,7 +163,7 @@ def _decide(
     verdict: StudyVerdict | None,
     across: Sequence[Finding],
     failed: dict[str, str],
-    mapped: dict[str, str],
+    mapped: dict[str, Mapped],
 ) -> _Study:
     """Unproved means not released: an instance goes only if nothing at all speaks against it."""
     manifest = read_sealed(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance)
@@ -178,7 +181,7 @@ def _decide(
     for uid, one in staged.items():
         if uid not in judged:
             withheld.setdefault(uid, "VALIDATION_FAILED")
-        if mapped.get(one.released_path) != one.sha256:
+        if mapped.get(one.released_path) != _as_mapped(one):
             withheld.setdefault(uid, "MAPPING_ROW_MISSING")
         elif conflicts(job.zones.released / one.released_path, one, job.profile.digest):
             withheld.setdefault(uid, "RELEASED_COPY_DIFFERS")
@@ -197,15 +200,25 @@ def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dic
     return ""
 
 
-def _mapping_check(mapping: Part, studies: Sequence[_Study], mapped: dict[str, str]) -> CheckResult:
-    """One patient has one pseudonym and one pseudonym one patient; every staged instance has its row. mapped: path
-    below the released root -> SHA-256, of every row."""
+def _mapped(mapping: Part) -> dict[str, Mapped]:
+    """Path below the released root -> what its row says of it."""
+    columns = ("sha256_anonymized", "sha256_original", "Original Patient ID", "Anonymized ID")
+    rows = zip(*(mapping[column] for column in columns), strict=True)
+    return dict(zip(mapping["Anonymized Filename"], rows, strict=True))
+
+
+def _as_mapped(one: StagedInstance) -> Mapped:
+    return one.sha256, one.raw_sha256, one.original_patient_id, one.patient_pseudonym
+
+
+def _mapping_check(mapping: Part, studies: Sequence[_Study], mapped: dict[str, Mapped]) -> CheckResult:
+    """One patient has one pseudonym and one pseudonym one patient; every staged instance has its row."""
     rows = len(mapping["batch"])
     pairs = {*zip(mapping["Original Patient ID"], mapping["Anonymized ID"], strict=True)}
     named = [pair for pair in pairs if pair[0]]  # instances without an ID have a pseudonym of their study
     doubled = len(named) * 2 - len({old for old, _ in named}) - len({new for _, new in named})
     staged = [one for study in studies for one in study.staged.values()]
-    unmapped = sum(mapped.get(one.released_path) != one.sha256 for one in staged)
+    unmapped = sum(mapped.get(one.released_path) != _as_mapped(one) for one in staged)
     failed = doubled + unmapped + abs(rows - len(staged))
     return CheckResult(
         name="mapping_is_one_to_one",

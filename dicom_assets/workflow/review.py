@@ -7,10 +7,13 @@ deleted here and used for nothing if it comes again; it stays in the ledger with
 
 The order is what keeps a crash harmless: audit log, decision, what is discarded goes, what is released moves by one
 rename. Killed anywhere, the same call again completes.
+
+What was decided can be decided otherwise as long as a batch has the original, and that batch is run again; or as long
+as it waits in incoming.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from ..storage.incoming import Incoming
 from ..storage.manifests import batches_holding, held_by
 from ..storage.set_aside import CONFLICT, name_in_raw
 from ..storage.zones import RESTRICTED_FOLDER, Zones
+from .arrivals import planning
 from .job import coded_file_errors
 from .review_items import WATCHED, Item, find_item, goes_to_incoming, items_of_study, name_of, refusal_to_release
 
@@ -44,10 +48,12 @@ class Decided:
 
 def check(zones: Zones, verdict: str, name: str) -> None:
     """Raises BadInput("REVIEW_ITEM_UNKNOWN"); Refused: REVIEW_BATCH_NOT_OVER, REVIEW_CANNOT_RELEASE, REVIEW_RUN_AGAIN,
-    REVIEW_OTHER_HELD."""
+    REVIEW_OTHER_HELD, REVIEW_DECIDED_OTHERWISE."""
     with coded_file_errors():
-        item, _ = find_item(zones, name)
+        item, decided = find_item(zones, name)
         if item is None:
+            if decided[-1].verdict != verdict:
+                _holder(zones, decided[-1])
             return
         if item.batch != WATCHED and not zones.ledger(item.batch, "validation_report").is_file():
             raise Refused("REVIEW_BATCH_NOT_OVER")
@@ -61,9 +67,9 @@ def check(zones: Zones, verdict: str, name: str) -> None:
 def decide(zones: Zones, verdict: str, name: str, why: str) -> Decided:
     """Raises as check(), Refused("BATCH_BUSY") where a batch that is concerned is at work, and as audit.record()."""
     with coded_file_errors(), _alone(zones, name) as (item, rivals):
-        if item is None:
-            return Decided(name, before=find_item(zones, name)[1][-1].verdict)
         check(zones, verdict, name)
+        if item is None:
+            return _decide_again(zones, verdict, name, why)
         decisions = [decision(item.name, sha256(item.file), item.reason, verdict, why)]
         losers = _losers(zones, item, rivals) if verdict == RELEASE else []
         others = [(other, sha256(file)) for other, file in losers]
@@ -80,6 +86,37 @@ def decide(zones: Zones, verdict: str, name: str, why: str) -> Decided:
             run=() if is_arriving else _run(zones, verdict, item),
             also=tuple(one.item for one in decisions[1:]),
         )
+
+
+def _decide_again(zones: Zones, verdict: str, name: str, why: str) -> Decided:
+    """Of an item that lies there no more."""
+    last = find_item(zones, name)[1][-1]
+    if last.verdict == verdict:
+        return Decided(name, before=verdict)
+    with planning(zones):  # what waits in incoming stays there meanwhile
+        batch = _holder(zones, last)
+        with exclusive_lock(zones.lock(batch)) if batch else nullcontext():
+            record(zones, _EVENTS[verdict], f"{name} {last.reason}", why)
+            add_decisions(zones, _study_of(last), [decision(name, last.sha256, last.reason, verdict, why)])
+    return Decided(name, run=(batch, "--from", "anonymized_dicom")) if batch else Decided(name, to_incoming=True)
+
+
+def _holder(zones: Zones, decided: Decision) -> str:
+    """A batch that has the content still; empty where it waits in incoming. Raises Refused("REVIEW_DECIDED_OTHERWISE")
+    where it is in neither."""
+    study_key = _study_of(decided)
+    for batch in batches_holding(zones, study_key):
+        for file, row in held_by(zones, study_key, [batch]).values():
+            if row.sha256 == decided.sha256 and file.is_file():
+                return batch
+    waiting = (zones.incoming / study_key).glob(f"*-{decided.sha256[:16]}.dcm")
+    if any(sha256(file) == decided.sha256 for file in waiting):
+        return ""
+    raise Refused("REVIEW_DECIDED_OTHERWISE")
+
+
+def _study_of(decided: Decision) -> str:
+    return decided.item.split("/")[-2]
 
 
 def _carry_out(zones: Zones, item: Item, decisions: Sequence[Decision], losers: Sequence[Path]) -> None:

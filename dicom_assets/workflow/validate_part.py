@@ -15,6 +15,7 @@ from . import second_reader
 from .conformance import Case, Shape, digest_of, shape_of
 from .content_items import renumbered
 from .date_offsets import InstanceOffsets, compare_dates
+from .kept_values import compare_values, statement_problems
 from .pixel_identity import compare_pixels, have_the_same_bytes, pixel_keyword, unchanged_pixels
 from .promises import Promises
 from .references import changed_classes, lost_references
@@ -152,7 +153,7 @@ class _Part:
         is_recorded = hashlib.sha256(original).hexdigest() == row.raw_sha256
         if is_recorded and row.raw_file not in self.originals.unreadable:
             before = pieces_of(original, beside_pixels=False)
-            problems += self._problems_beside_original(before, pieces, instance)
+            problems += self._problems_beside_original(before, pieces, instance, row.original_patient_id)
             problems += self._problems_of_pixels(before, original, pieces, encoded, output, instance)
             self._note_shape(before, pieces, Case(b"", task.raw_folder / row.raw_file, path), instance)
         else:
@@ -179,21 +180,29 @@ class _Part:
         if not task.promises.keeps_private:
             for reason, place in checks.private_elements(pieces):
                 yield "no_private_elements", reason, place
+        for reason, place in checks.needless_meta(pieces):
+            yield "no_identifiers_in_standard_tags", reason, place
         for reason, place in checks.meta_out_of_step(pieces):
             yield "uids_are_consistent", reason, place
-        parts = Path(row.released_path).with_suffix("").parts
-        if parts[1:] != tuple(checks.value_at_top(pieces, tag) for tag in _PATH_UIDS):
+        patient, *parts = Path(row.released_path).with_suffix("").parts
+        if patient != row.patient_pseudonym or parts != [checks.value_at_top(pieces, tag) for tag in _PATH_UIDS]:
             yield "uids_are_consistent", "NAME_INCONSISTENT", "file name"
+        if not allowed - {"uid"} and _is_other(checks.value_at_top(pieces, _PATIENT_ID), row.patient_pseudonym):
+            yield "uids_are_consistent", "PATIENT_INCONSISTENT", "(0010,0020)"
 
-    def _problems_beside_original(self, before: list[Piece], pieces: list[Piece], instance: str) -> Iterator[Problem]:
+    def _problems_beside_original(
+        self, before: list[Piece], pieces: list[Piece], instance: str, original_patient_id: str
+    ) -> Iterator[Problem]:
         """What only the comparison with the original tells; its pairs of UIDs, patients and offsets are gathered on the
-        way."""
+        way. original_patient_id: as the mapping will have it."""
         promises = self.task.promises
         for reason, place in checks.standard_tags_kept(before, pieces, promises.kept | promises.cleaned):
             yield "no_identifiers_in_standard_tags", reason, place
         pseudonym = checks.value_at_top(pieces, _PATIENT_ID)
         patient = tuple(checks.value_at_top(before, tag) for tag in (_PATIENT_ID, _ISSUER))
         self.patients.setdefault((*patient, pseudonym), PatientPair(*patient, pseudonym, instance))
+        if _is_other(patient[0], original_patient_id):
+            yield "uids_are_consistent", "PATIENT_INCONSISTENT", "(0010,0020)"
         before = renumbered(before, pieces)
         old_uids, new_uids = object_uids(before), object_uids(pieces)
         pairs = uid_pairs(old_uids, new_uids, instance)
@@ -203,6 +212,8 @@ class _Part:
                 yield "uids_are_consistent", "UID_NOT_NEW", pair.place
         for reason, place in (*lost_references(old_uids, new_uids, promises), *changed_classes(before, pieces)):
             yield "uids_are_consistent", reason, place
+        for reason, place in (*compare_values(before, pieces, promises), *statement_problems(pieces, promises)):
+            yield "values_are_as_before", reason, place
         problems, offsets = compare_dates(before, pieces, promises)
         for reason, place in problems:
             yield "dates_are_consistent", reason, place
@@ -246,6 +257,11 @@ class _Part:
                 Finding(self.task.study_key, self.paths[path], second_reader.CHECK, "SECOND_READER_FAILED", "")
                 for path in sorted(unreadable)
             ]
+
+
+def _is_other(patient_id: str, recorded: str) -> bool:
+    """The file names another patient than its row. Beyond ASCII an ID is read in several ways."""
+    return bool(patient_id) and patient_id.isascii() and recorded.isascii() and patient_id != recorded.strip(" ")
 
 
 def _facts(key: str, instance: str, row: StagedInstance, output: FileDataset | None, size: int) -> InstanceFacts:

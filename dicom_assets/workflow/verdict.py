@@ -17,6 +17,8 @@ CHECKS = {
     "dates_are_consistent": "Dates are as the profile promises: shifted, one number of days for all of a patient's "
     "dates and nothing else; or cut to the year; or gone.",
     "pixels_are_intact": "Every image has its original's pixels: the same encoded bytes, or the same array of numbers.",
+    "values_are_as_before": "What the profile keeps (geometry, scaling, side, settings ...) is as it was, a text holds "
+    "no word that its original has not, and nothing was added but what tells of the de-identification, truly.",
     "conforms_as_before": "dciodvfy, asked of one instance of each header shape of a study, finds no error that the "
     "original has not, but for what the profile removes.",
     "second_reader_opens_it": "dcmtk, an independent implementation, reads every file to its end.",

@@ -1,5 +1,6 @@
 """The independent checks of one file of a de-identified folder, and what has to be compared with other files."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ VERIFY_CHECKS = {
 }
 _PATIENT, _STUDY, _SERIES, _INSTANCE = 0x00100020, 0x0020000D, 0x0020000E, 0x00080018
 _SAFE_PRIVATE = b"113111"  # CID 7050: Retain Safe Private Option
+_MEMORY = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  #: bytes; a file of holes may have more
 _REPORTS, _REPORT_SUFFIXES = "reports", (".html", ".json", ".parquet", ".sha256")
 
 
@@ -85,9 +87,10 @@ def _dicom_in(path: Path) -> bytes | None:
         with path.open("rb") as file:
             start = file.read(132)
             says_so = start[128:] == b"DICM" or path.suffix.lower() == ".dcm"
-            return start + file.read() if says_so else None
-    except MemoryError:  # a file of holes may have any size: what is left of it opens for nobody
-        return start
+            if not says_so:
+                return None
+            fits = os.fstat(file.fileno()).st_size < _MEMORY
+            return start + file.read() if fits else start  # which opens for nobody
     except OSError as error:
         raise from_os_error(error) from None
 

@@ -29,12 +29,14 @@ PACK_CHECKS = {
     "manifest_is_true": "Each image has its row in manifest.csv and each row its image, and says what the image says.",
     "losses_add_up": "rejected.csv and quarantine.csv name what the reports name; requested is released + rejected + "
     "quarantined, and what the reports count as released is in the manifest.",
+    "reports_agree": "The page of each report has the verdict of its JSON and the digests of JSON and Parquet, and the "
+    "JSON names the images that its digest of the release is of.",
     "statement_is_true": "statement.json says what reports, tables and the codes in the images say.",
     "texts_are_true": "README.txt and statement.md say what statement.json says.",
     "dictionary_is_true": "dictionary.csv has each element that occurs in the images, with the number of images.",
 }
 _ONLY_STATED = {"made_by", "profile", "files"}  #: entries of the statement that do not follow from the rest of the pack
-_SENTENCE = -1  #: of a row of losses: in the words of the version that made it
+_SENTENCE = -1  #: place in a row of losses; in the words of the version that made it
 _OWN_SCHEME = "99DICOMASSETS"
 
 Problem = tuple[str, str]  #: path below the pack, reason code
@@ -122,11 +124,12 @@ def _losses(pack: FoundPack, _digest: str) -> Iterator[Problem]:
         if name.startswith(layout.REPORTS):
             yield shown(name), pack.unreadable[name]
     reports = list(pack.reports.values())
+    compared = None if pack.made_here else _SENTENCE
     for name, expected in ((layout.REJECTED, rejected_rows(reports)), (layout.QUARANTINE, quarantine_rows(reports))):
         rows = pack.rows(name)
         if rows is None:
             yield name, pack.unreadable[name]
-        elif sorted(row[:_SENTENCE] for row in rows) != sorted(row[:_SENTENCE] for row in expected):
+        elif sorted(row[:compared] for row in rows) != sorted(row[:compared] for row in expected):
             yield name, "PACK_LOSSES_WRONG"
     for report in reports:
         if report.sums_that_fail or not _all_accounted_for(report):
@@ -153,6 +156,17 @@ def _all_accounted_for(report: PackedReport) -> bool:
     )
 
 
+def _reports(pack: FoundPack, _digest: str) -> Iterator[Problem]:
+    for report in pack.reports.values():
+        name = f"{layout.REPORTS}/{report.batch}"
+        page = pack.content(f"{name}.html").decode("utf-8", "replace")
+        digests = (pack.digests.get(f"{name}.{suffix}", "") for suffix in ("json", "parquet"))
+        if not all(said in page for said in (*digests, report.release_digest, f"<strong>{report.word}</strong>")):
+            yield f"{name}.html", "PACK_REPORT_WRONG"
+        if digest_of_release(report.instances) != report.release_digest:
+            yield f"{name}.json", "PACK_REPORT_WRONG"
+
+
 def _statement(pack: FoundPack, _digest: str) -> Iterator[Problem]:
     if layout.STATEMENT in pack.unreadable:
         yield layout.STATEMENT, pack.unreadable[layout.STATEMENT]
@@ -176,7 +190,10 @@ def _profile_is_that_of_the_images(pack: FoundPack) -> bool:
         return False
     return all(
         {value for value, scheme, _ in one.codes if scheme == _OWN_SCHEME} == {digest[:16]} for one in pack.images
-    ) and all(report.profile == profile.get("name") for report in pack.reports.values())
+    ) and all(
+        (report.profile, report.dates, report.pixels) == tuple(map(profile.get, ("name", "dates", "pixels")))
+        for report in pack.reports.values()
+    )
 
 
 def _texts(pack: FoundPack, _digest: str) -> Iterator[Problem]:
@@ -206,6 +223,7 @@ _CHECKS: dict[str, Callable[[FoundPack, str], Iterator[Problem]]] = {
     "pack_is_whole": _whole,
     "manifest_is_true": _manifest,
     "losses_add_up": _losses,
+    "reports_agree": _reports,
     "statement_is_true": _statement,
     "texts_are_true": _texts,
     "dictionary_is_true": _dictionary,

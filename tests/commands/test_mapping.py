@@ -105,7 +105,10 @@ def test_a_pseudonym_leads_back_and_both_lines_are_there(site: Site) -> None:
 def test_so_do_a_study_key_and_every_new_uid(site: Site, value: str, count: int) -> None:
     done = site.run("mapping", "reidentify", "-", "--reason", "x", text=f"{value}\n")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(ORIGINALS[0]) == count
+    first, _header, *rows = done.stdout.splitlines()
+    assert first == f"Original Patient ID: {ORIGINALS[0]}", "who it is comes first"
+    assert sum(ORIGINALS[0] in row for row in rows) == count
+    assert last_lines(site.zones, 1)[0].subject == f"PX: {count} instances", "whose identity was told"
     assert (FRAME[0] in done.stdout) == (value == FRAME[1])
 
 
@@ -130,6 +133,9 @@ def test_an_original_is_looked_up_and_stands_nowhere_in_the_log(site: Site) -> N
         (("reidentify", ORIGINALS[0], "--reason", "x"), "PSEUDONYM_UNKNOWN", 1),
         (("lookup", "PX", "--reason", "x"), "ORIGINAL_UNKNOWN", 1),
         (("lookup", "PX"), "AUDIT_REASON_MISSING", 2),
+        (("lookup", ORIGINALS[0], "--reason", f"{ORIGINALS[0]} withdrew"), "AUDIT_REASON_UNUSABLE", 2),
+        (("export", "--all", "--out", "restricted/f.csv"), "EXPORT_OUT_UNUSABLE", 1),
+        (("export", "--all", "--out", "released/f.csv"), "EXPORT_INTO_RELEASED", 1),
         (("export", "cohort-20260131-999", "--out", "f.csv"), "BATCH_UNKNOWN", 1),
         (("export", "--out", "f.csv"), "EXPORT_WHAT", 2),
         (("forget",), "FORGET_WHAT", 2),
@@ -181,6 +187,24 @@ def test_the_export_has_six_columns_or_all(site: Site) -> None:
         assert len(rows) == 2
         (line,) = last_lines(site.zones, 1)
         assert (line.event, line.subject, line.why) == ("mapping export", BATCH, "the trial")
+
+
+@pytest.mark.parametrize("out", ["keys/pseudonym.key", "restricted/mapping/audit.jsonl", "a.folder.csv", "link.csv"])
+def test_an_export_replaces_nothing_but_a_csv_file_and_leaves_nothing_behind(site: Site, out: str) -> None:
+    (site.folder / "a.folder.csv").mkdir()
+    (site.folder / "link.csv").symlink_to(site.mapping_key_file)
+    before = {path: path.read_bytes() for path in site.folder.rglob("*") if path.is_file() and path.stem != "audit"}
+    done = site.run("mapping", "export", "--all", "--out", out)
+    assert (done.returncode, "EXPORT_OUT_UNUSABLE" in done.stderr) == (1, True)
+    assert before == {
+        path: path.read_bytes() for path in site.folder.rglob("*") if path.is_file() and path.stem != "audit"
+    }
+    assert verify(site.zones) == []
+
+
+def test_a_value_may_be_padded(site: Site) -> None:
+    assert site.run("mapping", "reidentify", " PX ", "--reason", "x").returncode == 0
+    assert site.run("mapping", "lookup", "-", "--reason", "x", text=f"{ORIGINALS[0]} \n").returncode == 0
 
 
 def test_what_a_file_holds_reaches_no_terminal(site: Site) -> None:
@@ -244,12 +268,15 @@ def test_the_sites_own_pseudonyms_are_kept_sealed_and_none_is_given_twice(site: 
         "0102,SITE-103\n0103,SITE-103\n"  # 5, 6: one for two
         "0007,SITE-70\n0104,SITE-8\n"  # 7, 8: against what was imported
         f"{ORIGINALS[0]},SITE-1\n0105,PX\n"  # 9, 10: against the mapping
-        "0106,0107\n0107,SITE-107\n",  # 11: a patient's ID
+        "0106,0107\n0107,SITE-107\n"  # 11: a patient's ID
+        "0108,Site-8\n",  # 13: one folder where case is ignored
     )
     assert done.returncode == 1
     codes = [line.split(": ")[:2] for line in done.stderr.splitlines() if line.startswith("line ")]
     conflicts = {int(line.removeprefix("line ")): code for line, code in codes}
-    assert conflicts == dict.fromkeys(range(3, 11), "ROW_PSEUDONYM_CONFLICT") | {11: "ROW_PSEUDONYM_IS_PATIENT_ID"}
+    assert conflicts == dict.fromkeys([*range(3, 11), 13], "ROW_PSEUDONYM_CONFLICT") | {
+        11: "ROW_PSEUDONYM_IS_PATIENT_ID"
+    }
     assert "01" not in done.stderr.replace("line 10", "")
     assert site.zones.given_pseudonyms.read_bytes() == kept
     assert told(last_lines(site.zones, 1)) == [("refused", "mapping import: GIVEN_PSEUDONYMS_REFUSED")]
@@ -277,6 +304,9 @@ def test_forgetting_destroys_what_leads_back_and_leaves_what_is_released(site: S
     zones = site.zones
     kept = {zones.released / "PX" / "1.dcm": b"released", zones.ledger(BATCH, "raw_dicom"): b"rows"}
     gone = [zones.raw(BATCH, "sabc") / "1.dcm", zones.quarantine(BATCH, "sabc") / "2.dcm", zones.decisions("sabc")]
+    volume = site.folder / "volume"
+    volume.mkdir()
+    (zones.restricted / "raw").symlink_to(volume)
     for path, content in {**kept, **dict.fromkeys(gone, b"identifies")}.items():
         path.parent.mkdir(parents=True, mode=0o700)
         path.write_bytes(content)
@@ -290,6 +320,7 @@ def test_forgetting_destroys_what_leads_back_and_leaves_what_is_released(site: S
     done = site.run("mapping", "forget", "--project", "--reason", "the trial is over")
     assert done.returncode == 0, done.stderr
     assert not list((site.folder / "keys").iterdir())
+    assert not list(volume.iterdir()), "behind the link"
     assert not any(path.exists() for path in [*gone, zones.requests, zones.given_pseudonyms, zones.mapping(BATCH)])
     assert {path: path.read_bytes() for path in kept} == kept
     assert ("forget", "keys and mapping of 1 batches", "the trial is over") in [
@@ -302,6 +333,8 @@ def test_forgetting_destroys_what_leads_back_and_leaves_what_is_released(site: S
         ("mapping", "import", site.folder / "given.csv"),
         ("run", BATCH),
         ("plan", site.folder / "cohort.csv"),
+        ("key", "new"),
+        ("key", "check"),
     ):
         (site.folder / "cohort.csv").write_text("StudyInstanceUID\n1.2.3\n")
         done = site.run(*command)
@@ -309,9 +342,14 @@ def test_forgetting_destroys_what_leads_back_and_leaves_what_is_released(site: S
         assert "MAPPING_FORGOTTEN" in done.stderr, command
     assert not list((site.folder / "keys").iterdir())
     assert site.run("mapping", "forget", "--project").returncode == 0  # again
+    zones.ledger(BATCH, "raw_dicom").unlink()
+    assert site.run("ledger", BATCH).returncode == 0, "it stays, and can be read"
+    zones.audit_log.unlink()
+    zones.audit_head.unlink()
+    assert [one.code for one in verify(zones)] == ["AUDIT_LOG_MISSING"]
 
 
-@pytest.mark.parametrize("step", ["_refuse_work", "destroy_key", "shutil.rmtree", "delete"])
+@pytest.mark.parametrize("step", ["_refuse_work", "destroy_key", "_destroy", "delete"])
 def test_stopped_in_the_middle_nothing_begins_and_forgetting_again_completes(
     site: Site, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -41,6 +41,7 @@ def test_a_reviewer_lists_looks_and_decides(site: Site, corpus: Corpus) -> None:
 
     shown = site.run("review", "show", first["item"], "--reason", "a look")
     assert shown.returncode == 0 and "identifies a patient" in shown.stderr
+    assert any(line.endswith(".dcm") and Path(line.split(": ")[1]).is_file() for line in shown.stdout.splitlines())
     assert "PatientName" in shown.stdout and pattern_of(corpus.planted).search(shown.stdout.encode())
 
     done = site.run("review", "release", first["item"], second["item"], "--reason", "no text")
@@ -71,4 +72,12 @@ def test_what_is_refused_changes_nothing_and_is_recorded(site: Site) -> None:
     assert "Meier" not in unknown.stderr + site.zones.audit_log.read_text()
     assert json.loads(site.run("review", "list", "--json").stdout)[0]["decision"] == "", "nor is the first one touched"
     refused = [line.subject for line in last_lines(site.zones) if line.event == "refused"]
-    assert refused == ["review discard, an item that is not there: REVIEW_ITEM_UNKNOWN"]
+    assert refused == [
+        "review release: REVIEW_REASON_MISSING",
+        "review discard: REVIEW_REASON_MISSING",
+        "review discard: REVIEW_ITEM_UNKNOWN",
+    ]
+    (site.zones.restricted / "quarantine").chmod(0o755)
+    for arguments in (("list",), ("show", item), ("discard", item, "--reason", "no use")):
+        assert "FOLDER_OPEN_TO_OTHERS" in site.run("review", *arguments).stderr
+        assert last_lines(site.zones, 1)[0].subject == f"review {arguments[0]}: FOLDER_OPEN_TO_OTHERS"

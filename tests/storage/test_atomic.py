@@ -84,3 +84,10 @@ def test_what_others_may_be_writing_stays(tmp_path: Path) -> None:
     os.utime(old, (long_ago, long_ago))
     remove_unfinished(tmp_path, LONG_AGO)
     assert list(tmp_path.iterdir()) == [new]
+
+
+def test_what_cannot_get_its_name_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_file(tmp_path / "folder", b"identifies")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -103,6 +103,19 @@ def test_the_value_of_a_content_item_may_be_a_placeholder_for_its_concept():
     assert compared(tag, "DA", "20240117", "20240216", path=path, **moved) == ([], [(30, 30, 1)])
 
 
+def test_a_date_that_is_gone_is_named_where_it_should_have_been_shifted():
+    original = [
+        piece(STUDY_DATE, "DA", "20240117"),
+        piece(ACQUISITION, "DT", "unknown"),
+        piece(STUDY_TIME, "TM", "1015"),
+    ]
+    output = [piece(0x00080060, "CS", "CT")]
+    assert compare_dates(original, output, Promises(dates="shift", moved_dates=MOVED))[0] == [
+        ("DATE_LOST", "(0008,0020)")
+    ]
+    assert compare_dates(original, output, Promises(dates="year", moved_dates=MOVED))[0] == []
+
+
 def instance(number, *days, patient="P-1"):
     return InstanceOffsets(f"2.25.{number}", patient, tuple(Offset(*one, "(0008,0020)") for one in days))
 

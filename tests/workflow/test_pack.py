@@ -220,13 +220,15 @@ def test_a_report_that_is_not_as_it_was_written_is_refused(own_site: ReleasedSit
 
 
 def report_as_if(own_site: ReleasedSite, change: Callable[[dict], object]) -> dict:
-    """The JSON report of the first batch, changed, and recorded as if it had been written so."""
+    """The JSON report of the first batch, changed, with the page, and recorded as if they had been written so."""
     zones, batch = own_site.job.zones, own_site.batches[0]
-    path, release = zones.report(batch, "json"), read_release(zones, batch)
-    report = json.loads(path.read_bytes())
+    (path, page), release = (zones.report(batch, form) for form in ("json", "html")), read_release(zones, batch)
+    report, before = json.loads(path.read_bytes()), sha256(path)
     change(report)
     path.write_text(json.dumps(report))
-    finish_release(zones, batch, release.inputs, release.files, release.reports | {"json": sha256(path)})
+    page.write_text(page.read_text().replace(before, sha256(path)))
+    digests = release.reports | {"json": sha256(path), "html": sha256(page)}
+    finish_release(zones, batch, release.inputs, release.files, digests)
     return report
 
 

@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 
 from dicom_assets.demo.corpus import Corpus
 from dicom_assets.storage.manifests import RawInstance, StagedInstance, manifest_of
+from dicom_assets.storage.mapping import MappedStudy, write_part
 from dicom_assets.storage.tables import read_sealed, write_sealed
 from dicom_assets.workflow.arrivals import plan_arrivals
 from dicom_assets.workflow.deidentify import deidentify_studies
@@ -147,9 +148,12 @@ def test_one_identifier_in_a_private_element(batch: Batch) -> None:
     batch.plant(study, [row], leave)
     proved = batch.prove()
     instance = Path(row.file).stem
-    assert proved.failing == {"no_residual_identifiers"}
-    assert {(one[1], one[2]) for one in proved.found} == {("RESIDUAL_IDENTIFIER", instance)}
-    assert all(place.startswith("(0019,1008) ") for *_, place in proved.found)
+    assert proved.failing == {"no_residual_identifiers", "values_are_as_before"}
+    assert {(one[1], one[2]) for one in proved.found} == {
+        ("RESIDUAL_IDENTIFIER", instance),
+        ("VALUE_INVENTED", instance),  # the original had nothing there
+    }
+    assert {place[:6] for *_, place in proved.found} == {"(0019,"}
     assert proved.withheld == {(study, instance)}
 
 
@@ -234,9 +238,13 @@ def test_two_patients_with_one_pseudonym(batch: Batch) -> None:
         for key, one in batch.staged
         if one.original_patient_id in (row.original_patient_id, another.original_patient_id)
     }
-    assert proved.failing == {"uids_are_consistent", "dates_are_consistent"}  # their dates are shifted differently
+    assert proved.failing == {
+        "uids_are_consistent",
+        "dates_are_consistent",  # theirs are shifted differently
+        "values_are_as_before",  # the name is still the other pseudonym
+    }
     assert {reason for _, reason, _, _ in proved.found} <= {
-        *("PSEUDONYM_NOT_UNIQUE", "PATIENT_INCONSISTENT", "DATE_OFFSETS_DIFFER")
+        *("PSEUDONYM_NOT_UNIQUE", "PATIENT_INCONSISTENT", "DATE_OFFSETS_DIFFER", "VALUE_INVENTED")
     }
     assert of_study(batch, study) | of_study(batch, other) <= proved.withheld
     assert {key for key, _ in proved.withheld} <= same_patient
@@ -307,8 +315,11 @@ def test_a_required_element_that_is_gone(batch: Batch) -> None:
     batch.plant(study, [row], lambda dataset: dataset.pop("ImageType"))
     proved = batch.prove()
     instance = Path(row.file).stem
-    assert proved.failing == {"conforms_as_before"}
-    assert proved.found == {("conforms_as_before", "CONFORMANCE_LOST", instance, "(0008,0008)")}
+    assert proved.failing == {"conforms_as_before", "values_are_as_before"}
+    assert proved.found == {
+        ("conforms_as_before", "CONFORMANCE_LOST", instance, "(0008,0008)"),
+        ("values_are_as_before", "VALUE_LOST", instance, "(0008,0008)"),
+    }
     assert proved.withheld == {(study, instance)}
 
 
@@ -320,3 +331,41 @@ def test_a_lost_original_is_missed_by_its_row(batch: Batch) -> None:
     proved = batch.prove()
     assert ("nothing_is_lost", "INSTANCE_INVENTED", Path(row.file).stem, "") in proved.found
     assert (study, Path(row.file).stem) in proved.withheld and {key for key, _ in proved.withheld} == {study}
+
+
+def test_a_geometry_that_is_not_the_original_s(batch: Batch) -> None:
+    study, row = batch.first(lambda dataset: has_pixels(dataset) and dataset.get("PixelSpacing"))
+    batch.plant(study, [row], lambda dataset: setattr(dataset, "PixelSpacing", [0.123, 0.123]))
+    proved = batch.prove()
+    instance = Path(row.file).stem
+    assert proved.failing == {"values_are_as_before"}
+    assert proved.found == {("values_are_as_before", "VALUE_CHANGED", instance, "(0028,0030)")}
+    assert proved.withheld == {(study, instance)}
+
+
+def test_a_row_that_leads_to_another_patient(batch: Batch) -> None:
+    study, row = batch.first(has_pixels)
+    folder = batch.job.zones.staging(batch.key, study)
+    rows = [replace(one, original_patient_id="77-99") if one == row else one for one in batch._rows(folder)]
+    write_sealed(manifest_of(folder), rows, StagedInstance)
+    proved = batch.prove()
+    assert ("uids_are_consistent", "PATIENT_INCONSISTENT", Path(row.file).stem, "(0010,0020)") in proved.found
+    assert (study, Path(row.file).stem) in proved.withheld and {key for key, _ in proved.withheld} == {study}
+
+
+def test_a_mapping_part_that_leads_to_another_patient(batch: Batch) -> None:
+    map_batch(batch.job, batch.key)
+    _, row = batch.first(has_pixels)
+    studies = [
+        MappedStudy(key, tuple(batch._rows(batch.job.zones.staging(batch.key, key))))
+        for key in sorted({key for key, _ in batch.staged})
+    ]
+    swapped = [
+        replace(one, instances=tuple(replace(i, original_patient_id="77-99") if i == row else i for i in one.instances))
+        for one in studies
+    ]
+    write_part(batch.job.zones, batch.key, swapped)
+    validate_and_release(batch.job, batch.key)
+    report = json.loads(batch.job.zones.report(batch.key, "json").read_bytes())
+    assert "mapping_is_one_to_one" in {check["name"] for check in report["checks"] if not check["passed"]}
+    assert not list(batch.job.zones.released.rglob(row.file))

@@ -124,6 +124,27 @@ def test_an_image_that_was_looked_at_passes_triage_and_all_checks(
     assert decide(job.zones, "release", first.name, WHY).before == "release"
 
 
+def test_a_decision_is_taken_back_as_long_as_the_original_is_there(job: Job, corpus: Corpus) -> None:
+    batch = arrive(job, files_of(corpus, "US"), keep=True)
+    run_stages(job, batch)
+    first = waiting(job)[0]
+    for verdict, count in (("release", 1), ("discard", 0), ("release", 1)):
+        done = decide(job.zones, verdict, first.name, f"{verdict}, on second thoughts")
+        assert done == Decided(first.name, run=(batch, "--from", "anonymized_dicom"))
+        (row,) = again(job, batch)
+        assert row.released == len(released(job)) == count
+        assert adds_up([row])
+        assert first not in waiting(job)
+    assert [(event, why) for event, _, why in audited(job)] == [
+        (f"review {verdict}", f"{verdict}, on second thoughts") for verdict in ("release", "discard", "release")
+    ]
+    for file in job.zones.raw(batch, first.study_key).glob("*.dcm"):
+        file.unlink()
+    with pytest.raises(Refused, match="REVIEW_DECIDED_OTHERWISE"):
+        decide(job.zones, "discard", first.name, WHY)
+    assert len(audited(job)) == 3
+
+
 def test_a_waiver_for_another_reason_waives_nothing(job: Job, corpus: Corpus) -> None:
     batch = arrive(job, files_of(corpus, "US"), keep=True)
     run_stages(job, batch)
@@ -152,6 +173,19 @@ def test_an_arrival_whose_original_lies_in_quarantine_alone_comes_in_again(job: 
     (row,) = run_stages(job, plan(job))
     assert (row.received, row.released) == (0, 0)
     assert len(released(job)) == 1 and len(waiting(job)) == len(files) - 1
+
+
+def test_as_long_as_it_waits_in_incoming_a_release_is_taken_back(job: Job, corpus: Corpus) -> None:
+    run_stages(job, arrive(job, files_of(corpus, "US")))
+    first = waiting(job)[0]
+    decide(job.zones, "release", first.name, WHY)
+    assert decide(job.zones, "discard", first.name, "a name after all") == Decided(first.name, to_incoming=True)
+    (row,) = run_stages(job, plan(job))
+    assert (row.received, row.released) == (0, 0), "it counts in the batch that kept it back"
+    assert not released(job)
+    assert originals(job) == Counter(quarantine=len(files_of(corpus, "US")) - 1)
+    with pytest.raises(Refused, match="REVIEW_DECIDED_OTHERWISE"):
+        check(job.zones, "release", first.name)
 
 
 def test_of_two_contents_that_were_pushed_one_is_chosen_and_the_other_gone(job: Job, corpus: Corpus) -> None:

@@ -1,5 +1,6 @@
 """A pack that was changed anywhere is found, by the check that names it: also by those who correct other places too."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from dicom_assets.workflow import pack_layout, parallel
 from dicom_assets.workflow import verify_pack as verifying
 from dicom_assets.workflow.pack_layout import is_pack, read_csv
+from dicom_assets.workflow.pack_statement import texts_of
 from dicom_assets.workflow.verify_pack import PACK_CHECKS, verify_pack
 from tests.support.packs import ReleasedSite, list_again, replaced
 
@@ -214,15 +216,49 @@ def test_whoever_forgets_one_place_is_found(pack: Path, tamper: Callable[[Path],
     assert "pack_is_whole" not in found and check in found
 
 
+def signed_again(pack: Path, name: str) -> None:
+    """Correct the statement, the texts that are made of it, and SHA256SUMS for this file."""
+    statement = json.loads((pack / "statement.json").read_bytes())
+    if name in statement["files"]:
+        statement["files"][name] = hashlib.sha256((pack / name).read_bytes()).hexdigest()
+    (pack / "statement.json").write_text(json.dumps(statement))
+    for text, content in texts_of(statement).items():
+        (pack / text).write_bytes(content)
+    list_again(pack, name, "statement.json", *texts_of(statement))
+
+
+#: The same, of those who correct all digests and texts, too
+SIGNED_AGAIN = {
+    "the verdict": ("json", b'"word": "Clean, not complete"', b'"word": "Complete and clean"', "reports_agree"),
+    "the state": ("json", b'"state": "clean_not_complete"', b'"state": "complete_and_clean"', "reports_agree"),
+    "the verdict on the page": ("html", b"<strong>Clean, not complete", b"<strong>Complete and clean", "reports_agree"),
+    "the Parquet": ("parquet", b"PAR1", b"PAR2", "reports_agree"),
+    "an instance of the JSON": ("json", b'"released_path": "P', b'"released_path": "Q', "reports_agree"),
+    "a sentence": ("rejected.csv", b"The archive holds no study", b"Nobody knows of a study", "losses_add_up"),
+    "the rule for dates": ("statement.json", b'"dates": "shift"', b'"dates": "keep"', "statement_is_true"),
+    "the rule for pixels": ("statement.json", b'"pixels": "clean"', b'"pixels": "unexamined"', "statement_is_true"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where, old, new, check", SIGNED_AGAIN.values(), ids=SIGNED_AGAIN.keys())
+def test_whoever_signs_one_place_again_is_found(pack: Path, where: str, old: bytes, new: bytes, check: str) -> None:
+    name = where if (pack / where).exists() else f"reports/{next((pack / 'reports').glob(f'*.{where}')).name}"
+    text_changed(name, old, new)(pack)
+    signed_again(pack, name)
+    found = failed(pack)
+    assert check in found and not found & {"pack_is_whole", "texts_are_true"}
+
+
 def test_a_batch_that_the_statement_forgets_is_found(pack: Path) -> None:
     entry_changed("statement.json", lambda statement: statement["batches"].pop())(pack)
-    assert failed(pack) == {"pack_is_whole", "manifest_is_true", "losses_add_up", "statement_is_true"}
+    found = {"pack_is_whole", "manifest_is_true", "losses_add_up", "statement_is_true", "texts_are_true"}
+    assert failed(pack) == found
 
 
 def test_the_page_of_a_report_is_held_against_the_statement(pack: Path) -> None:
     name = f"reports/{next((pack / 'reports').glob('*.html')).name}"
     text_changed(name, b"</html>", b"<p>all fine</p></html>")(pack)
-    assert failed(pack) == {"statement_is_true"}
+    assert failed(pack) == {"statement_is_true"}  # of which its files are a part
 
 
 def test_who_corrects_every_place_is_found_by_the_digest_alone(pack: Path, original: Path) -> None:
@@ -282,7 +318,7 @@ def test_values_of_a_wrong_kind_in_the_statement_are_findings(pack: Path) -> Non
 
 
 def test_an_image_of_any_size_is_a_finding(pack: Path) -> None:
-    os.truncate(pack / an_image(pack), 1 << 46)
+    os.truncate(pack / an_image(pack), 1 << 42)
     assert {"pack_is_whole", "manifest_is_true"} <= failed(pack)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import EXIT_CODES, Commands
+from . import Commands
 
 
 def demo(commands: Commands) -> None:
@@ -47,7 +47,7 @@ def pack(commands: Commands) -> None:
         description="Makes a release pack: images, manifest, what is missing and why, de-identification statement, "
         "data dictionary, reports, README, SHA256SUMS. It appears when it is whole; interrupted, run the same command "
         "again.",
-        epilog=EXIT_CODES,
+        epilog="exit codes: 0 made, and what is missing in it is said on stderr; 1 failed; 2 usage",
     )
     pack.add_argument("batches", nargs="*", metavar="BATCH", help="keys of released batches")
     pack.add_argument("--cohort", default="", metavar="NAME", help="all batches that were planned under this name")
@@ -92,5 +92,5 @@ def review(commands: Commands) -> None:
     )
     for one, verb in ((release, "release"), (discard, "discard")):
         one.add_argument("items", nargs="+", metavar="ITEM", help="as list names them")
-        one.add_argument("--reason", required=True, metavar="TEXT", help="for the audit log; name no patient")
+        one.add_argument("--reason", default="", metavar="TEXT", help="required: for the audit log; name no patient")
         one.set_defaults(run=f"review.{verb}")

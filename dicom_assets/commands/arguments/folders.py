@@ -48,6 +48,7 @@ def verify(commands: Commands) -> None:
         help="the independent checks of validation_report on a folder, or of a release pack",
         description="Checks a folder of de-identified files, or a release pack, anywhere: needs no settings, and no "
         "mapping. Reads, and writes nothing.",
+        epilog="exit codes: 0 every check holds; 1 one does not; 2 usage",
     )
     verify.add_argument("folder", type=Path, metavar="DIR", help="a folder of files, or what pack made")
     verify.add_argument("--mapping", type=Path, metavar="DIR", help="folder with mapping.csv, uids.csv, patients.csv")
