@@ -9,7 +9,8 @@ import dagster as dg
 from ..storage.ledger import STAGES, StudyRow, read_stage, sums_that_fail
 from ..storage.zones import Zones
 from ..workflow.job import zones_of
-from ..workflow.release import MAPPING_STATEMENT, read_check
+from ..workflow.mapped_rows import STATEMENT as MAPPING_STATEMENT
+from ..workflow.release import read_check
 from ..workflow.report import CheckResult
 from ..workflow.verdict import CHECKS as CHECKS_OF_A_STUDY
 from .failures import coded_failures

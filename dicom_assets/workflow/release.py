@@ -15,7 +15,7 @@ from ..storage.atomic import delete, exclusive_lock
 from ..storage.audit import Event, record
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
-from ..storage.mapping import Part, offsets_in_use, read_part
+from ..storage.mapping import offsets_in_use, read_part
 from ..storage.raw import require_originals
 from ..storage.tables import read_sealed
 from ..storage.vault import content_digest
@@ -23,6 +23,8 @@ from ..storage.zones import Zones
 from .arrived import set_aside_of
 from .closing import close_unless_kept, unless_closed
 from .job import Job, coded_file_errors, working_on
+from .mapped_rows import COLUMNS as MAPPED_COLUMNS
+from .mapped_rows import MappedRows
 from .parallel import map_studies
 from .promises import promises_of
 from .pseudonym_conflicts import PSEUDONYM_CONFLICT
@@ -34,11 +36,6 @@ from .validate import validate_study
 from .validate_part import ValidationTask
 from .verdict import Finding, StudyVerdict, withheld_instances
 from .withdraw import begin_release, finish_release, read_release, report_stands, withdraw
-
-#: SHA-256 of the output and of its original, patient's ID, pseudonym
-Mapped = tuple[str, str, str, str]
-
-MAPPING_STATEMENT = "One patient has one pseudonym and one pseudonym one patient; every file has its mapping row."
 
 #: Reasons of a study of which nothing was de-identified: it has no manifest that speaks of its instances
 _FAILED_WHOLE = {"WORKER_CRASHED", "INTERNAL_ERROR", "ORIGINAL_UNREADABLE", PSEUDONYM_CONFLICT}
@@ -99,11 +96,13 @@ def _release(
     """inputs: of _inputs_digest(). verdicts, failed: of _validate()."""
     shifts = job.profile.dates == "shift"
     across = compare_studies(verdicts.values(), offsets_in_use(job.zones, but_not=batch) if shifts else {})
-    mapping = read_part(job.zones, batch, why="validation_report")
-    mapped = _mapped(mapping)
+    mapped = MappedRows(read_part(job.zones, batch, MAPPED_COLUMNS, why="validation_report"))
+    if mapped.has_more_than(sum(row.deidentified for row in rows)):
+        failed, verdicts = dict.fromkeys(verdicts, "MAPPING_NOT_ONE_TO_ONE") | failed, {}
     studies = [_decide(job, batch, row, verdicts.get(row.study_key), across, failed, mapped) for row in rows]
     final = [study.final_row() for study in studies]
-    report = _report(job, batch, studies, final, [*verdicts.values()], across, _mapping_check(mapping, studies, mapped))
+    staged = [one for study in studies for one in study.staged.values()]
+    report = _report(job, batch, studies, final, [*verdicts.values()], across, mapped.check(staged))
     reports = write_report(job.zones, batch, report)
     files = [one.released_path for study in studies for one in study.released]
     withdraw(job.zones, batch, but_not=files)
@@ -163,7 +162,7 @@ def _decide(
     verdict: StudyVerdict | None,
     across: Sequence[Finding],
     failed: dict[str, str],
-    mapped: dict[str, Mapped],
+    mapped: MappedRows,
 ) -> _Study:
     """Unproved means not released: an instance goes only if nothing at all speaks against it."""
     manifest = read_sealed(manifest_of(job.zones.staging(batch, row.study_key)), StagedInstance)
@@ -181,7 +180,7 @@ def _decide(
     for uid, one in staged.items():
         if uid not in judged:
             withheld.setdefault(uid, "VALIDATION_FAILED")
-        if mapped.get(one.released_path) != _as_mapped(one):
+        if not mapped.names(one):
             withheld.setdefault(uid, "MAPPING_ROW_MISSING")
         elif conflicts(job.zones.released / one.released_path, one, job.profile.digest):
             withheld.setdefault(uid, "RELEASED_COPY_DIFFERS")
@@ -198,35 +197,6 @@ def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dic
     if verdict is None:
         return failed.get(row.study_key, "VALIDATION_FAILED")
     return ""
-
-
-def _mapped(mapping: Part) -> dict[str, Mapped]:
-    """Path below the released root -> what its row says of it."""
-    columns = ("sha256_anonymized", "sha256_original", "Original Patient ID", "Anonymized ID")
-    rows = zip(*(mapping[column] for column in columns), strict=True)
-    return dict(zip(mapping["Anonymized Filename"], rows, strict=True))
-
-
-def _as_mapped(one: StagedInstance) -> Mapped:
-    return one.sha256, one.raw_sha256, one.original_patient_id, one.patient_pseudonym
-
-
-def _mapping_check(mapping: Part, studies: Sequence[_Study], mapped: dict[str, Mapped]) -> CheckResult:
-    """One patient has one pseudonym and one pseudonym one patient; every staged instance has its row."""
-    rows = len(mapping["batch"])
-    pairs = {*zip(mapping["Original Patient ID"], mapping["Anonymized ID"], strict=True)}
-    named = [pair for pair in pairs if pair[0]]  # instances without an ID have a pseudonym of their study
-    doubled = len(named) * 2 - len({old for old, _ in named}) - len({new for _, new in named})
-    staged = [one for study in studies for one in study.staged.values()]
-    unmapped = sum(mapped.get(one.released_path) != _as_mapped(one) for one in staged)
-    failed = doubled + unmapped + abs(rows - len(staged))
-    return CheckResult(
-        name="mapping_is_one_to_one",
-        passed=not failed,
-        looked_at=rows,
-        failed=failed,
-        sentence=MAPPING_STATEMENT,
-    )
 
 
 def _report(

@@ -369,3 +369,16 @@ def test_a_mapping_part_that_leads_to_another_patient(batch: Batch) -> None:
     report = json.loads(batch.job.zones.report(batch.key, "json").read_bytes())
     assert "mapping_is_one_to_one" in {check["name"] for check in report["checks"] if not check["passed"]}
     assert not list(batch.job.zones.released.rglob(row.file))
+
+
+def test_a_mapping_with_a_row_too_many_releases_nothing(batch: Batch) -> None:
+    map_batch(batch.job, batch.key)
+    studies = {key: [row for one, row in batch.staged if one == key] for key, _ in batch.staged}
+    rows = next(iter(studies.values()))
+    rows.append(replace(rows[0], released_path=rows[0].released_path.replace(".dcm", "9.dcm")))
+    write_part(batch.job.zones, batch.key, [MappedStudy(key, tuple(rows)) for key, rows in studies.items()])
+    rows = validate_and_release(batch.job, batch.key)
+    assert {row.reason for row in rows if row.deidentified} == {"MAPPING_NOT_ONE_TO_ONE"}
+    assert not list(batch.job.zones.released.rglob("*.dcm"))
+    report = json.loads(batch.job.zones.report(batch.key, "json").read_bytes())
+    assert not next(check for check in report["checks"] if check["name"] == "mapping_is_one_to_one")["passed"]

@@ -28,6 +28,10 @@ def assert_says(done: subprocess.CompletedProcess, code: str) -> None:
     assert codes == {code}
 
 
+def tables(site: Site) -> list[Path]:
+    return list(site.zones.restricted.rglob("*.parquet"))
+
+
 @pytest.mark.parametrize(
     "command", [["echo"], ["find"], ["plan", "--from", "2020-01-01", "--to", "2020-02-01"], ["run"]]
 )
@@ -36,7 +40,7 @@ def test_an_archive_that_is_down(site: Site, corpus: Corpus, command: list[str])
     batch = site.plan_all(corpus)
     done = site.run(*command, *([batch] if command == ["run"] else []))
     assert_says(done, "PACS_PORT_CLOSED")
-    assert not list(site.zones.restricted.rglob("*.parquet"))
+    assert tables(site) == [site.zones.request(batch)]
     assert not site.zones.released.exists()
 
 
@@ -45,7 +49,7 @@ def test_a_wrong_called_ae_title(site: Site, corpus: Corpus, archive: EmbeddedAr
     site.use(archive.port, "SOMEBODY_ELSE")
     batch = site.plan_all(corpus)
     assert_says(site.run(*command, *([batch] if command == ["run"] else [])), "PACS_REJECTED_CALLED_AE_TITLE")
-    assert not list(site.zones.restricted.rglob("*.parquet"))
+    assert tables(site) == [site.zones.request(batch)]
 
 
 @needs("Orthanc")
