@@ -17,7 +17,7 @@ from .audit import Event, record
 from .columns import COLUMNS
 from .manifests import StagedInstance
 from .sealing import read_header
-from .vault import check_table, holds, read_table, write_table
+from .vault import check_table, content_digest, holds, read_table, write_table
 from .zones import RESTRICTED_FILE, Zones
 
 _UIDS = tuple(f"{which} {of} Instance UID" for of in ("Study", "Series", "SOP") for which in ("Original", "Anonymized"))
@@ -51,8 +51,10 @@ def write_part(zones: Zones, batch: str, studies: Iterable[MappedStudy]) -> bool
     rows = [_row(batch, study.study_key, one) for study in studies for one in study.instances if not one.reason]
     rows.sort(key=lambda row: row["Anonymized Filename"])
     part = pa.Table.from_pylist(rows, schema=_SCHEMA)
-    if holds(zones.mapping(batch), part):
-        return False
+    if zones.mapping(batch).is_file():
+        record(zones, Event.MAPPING_READ, batch, "mapping_table")
+        if holds(zones.mapping(batch), part):
+            return False
     record(zones, Event.MAPPING_WRITE, f"{batch}: {len(rows)} instances", "mapping_table")
     return write_table(zones.mapping(batch), part, _key_of(rows[0]["key_id"]) if rows else "")
 
@@ -103,6 +105,13 @@ def read_parts(
     if batches:
         record(zones, event, subject or f"{len(batches)} batches", why)
     return ((batch, read_table(zones.mapping(batch), list(columns)).to_pydict()) for batch in batches)
+
+
+def part_digest(zones: Zones, batch: str, *, why: str) -> str:
+    """Hex SHA-256 of what the part says, whatever key it is sealed under; of nothing where there is none."""
+    if zones.mapping(batch).is_file():
+        record(zones, Event.MAPPING_READ, batch, why)
+    return content_digest(zones.mapping(batch))
 
 
 def verify_part(zones: Zones, batch: str) -> None:

@@ -15,7 +15,7 @@ from ..storage.atomic import delete, exclusive_lock
 from ..storage.audit import Event, record
 from ..storage.ledger import StudyRow, read_stage, require_stage, sums_that_fail, write_stage
 from ..storage.manifests import ResolvedStudy, StagedInstance, manifest_of
-from ..storage.mapping import offsets_in_use, read_part
+from ..storage.mapping import offsets_in_use, part_digest, read_part
 from ..storage.raw import require_originals
 from ..storage.tables import read_sealed
 from ..storage.vault import content_digest
@@ -251,7 +251,7 @@ def _inputs_digest(job: Job, batch: str, rows: Iterable[StudyRow]) -> str:
     for row in rows:
         digest.update(repr(row).encode())
         digest.update(content_digest(manifest_of(job.zones.staging(batch, row.study_key))).encode())
-    digest.update(content_digest(job.zones.mapping(batch)).encode())
+    digest.update(part_digest(job.zones, batch, why="validation_report").encode())
     return digest.hexdigest()
 
 

@@ -343,16 +343,6 @@ def test_a_geometry_that_is_not_the_original_s(batch: Batch) -> None:
     assert proved.withheld == {(study, instance)}
 
 
-def test_a_row_that_leads_to_another_patient(batch: Batch) -> None:
-    study, row = batch.first(has_pixels)
-    folder = batch.job.zones.staging(batch.key, study)
-    rows = [replace(one, original_patient_id="77-99") if one == row else one for one in batch._rows(folder)]
-    write_sealed(manifest_of(folder), rows, StagedInstance)
-    proved = batch.prove()
-    assert ("uids_are_consistent", "PATIENT_INCONSISTENT", Path(row.file).stem, "(0010,0020)") in proved.found
-    assert (study, Path(row.file).stem) in proved.withheld and {key for key, _ in proved.withheld} == {study}
-
-
 def test_a_mapping_part_that_leads_to_another_patient(batch: Batch) -> None:
     map_batch(batch.job, batch.key)
     _, row = batch.first(has_pixels)

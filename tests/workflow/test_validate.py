@@ -326,3 +326,13 @@ def test_no_finding_holds_a_value(tmp_path):
     everything = [change for change, _ in RESIDUALS.values()]
     shown = repr(findings_of(tmp_path, *everything).findings).casefold()
     assert not [value for value in ("isidora", "vandermolen", "0012345", "778812", "1961", OLD_ROOT) if value in shown]
+
+
+@pytest.mark.parametrize("wrong", [{"original_patient_id": "77-99"}, {"patient_pseudonym": "P-OTHER"}])
+def test_a_row_that_leads_to_another_patient_is_caught(tmp_path, wrong):
+    study = hand_made_study(tmp_path, [planted(1)])
+    (row,) = read_sealed(manifest_of(study.staging), StagedInstance)
+    write_sealed(manifest_of(study.staging), [replace(row, **wrong)], StagedInstance)
+    verdict = verdict_on(study.task)
+    assert ("uids_are_consistent", "PATIENT_INCONSISTENT", "(0010,0020)") in caught(verdict)
+    assert withheld_instances(verdict) == {f"{NEW_ROOT}.1.3.1"}
