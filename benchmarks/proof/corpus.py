@@ -23,6 +23,7 @@ INSTANCES = 400
 PLAIN, ULTRASOUND, BURNED_IN = "plain", "ultrasound", "burned-in"
 
 _MODALITIES = "CT MR CT PT CR SR DX MG US MR SR CT US".split()
+_PRIVATE_CREATOR = "1.2.826.0.1.3680043.10.999.9"
 _SIZE = 64  # rows and columns
 _PATIENTS_SHARE = 16  # instances a patient, about
 _BURNED_IN_SHARE = 20  # one of so many is made once more, with a name in its pixels
@@ -34,7 +35,8 @@ def generate(folder: Path, seed: int = SEED, instances: int = INSTANCES) -> Answ
     for number, (series, at, is_enhanced) in enumerate(_plan(seed, instances)):
         where = ULTRASOUND if series.modality == "US" else PLAIN
         notes, data_set = _filled(series, at, is_enhanced=is_enhanced)
-        path = folder / where / series.who.patient_id / f"study{series.study}" / f"{series.modality}{number:04}.dcm"
+        name = f"{series.modality}{number:04}-{series.who.patient_id}.dcm"
+        path = folder / where / series.who.patient_id / f"study{series.study}" / name
         _write(data_set, series, path)
         _note(key, notes, data_set, series, path.relative_to(folder).as_posix())
         if number % _BURNED_IN_SHARE == 0:
@@ -83,6 +85,8 @@ def _filled(series: Series, number: int, *, is_enhanced: bool = False) -> tuple[
 
 def _syntax(data_set: Dataset, series: Series) -> str:
     rng = series.series_rng
+    if data_set.get("PhotometricInterpretation") == "PALETTE COLOR":
+        return rng.choice(pixels.NATIVE)
     if data_set.get("BitsAllocated") == 8 and rng.random() < 0.4:
         return JPEGBaseline8Bit
     if "PixelData" in data_set and rng.random() < 0.25:
@@ -95,7 +99,9 @@ def _write(data_set: Dataset, series: Series, path: Path, transfer_syntax: str |
     data_set.file_meta = meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = data_set.SOPClassUID, data_set.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.SourceApplicationEntityTitle = series.where.station
+    meta.SourceApplicationEntityTitle = meta.SendingApplicationEntityTitle = series.where.station
+    meta.PrivateInformationCreatorUID = _PRIVATE_CREATOR
+    meta.PrivateInformation = series.who.patient_id.encode().ljust(16, b"\0")
     data_set.preamble = b"II*\0" + series.where.station.encode().ljust(124, b"\0")
     pixels.encode(data_set, transfer_syntax or _syntax(data_set, series))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,10 +110,16 @@ def _write(data_set: Dataset, series: Series, path: Path, transfer_syntax: str |
 
 def _note(key: AnswerKey, notes: Notes, data_set: Dataset, series: Series, file: str) -> None:
     fingerprint = pixels.fingerprint(data_set)
-    notes.add(Action.TEXT_REMOVED, "(0002,0016)", series.where.station, series.where.station, "HIPAA-M")
-    notes.plant(series.where.station)
+    station, patient = series.where.station, series.who.patient_id
+    for path, value, category in [
+        ("(0002,0016)", station, "HIPAA-M"),
+        ("(0002,0017)", station, "HIPAA-M"),
+        ("(0002,0102)", patient, "HIPAA-H"),
+    ]:
+        notes.add(Action.TEXT_REMOVED, path, value, value, category)
+        notes.plant(value)
     if "PixelData" in data_set:
-        notes.add(Action.PIXELS_RETAINED, "(7FE0,0010)", fingerprint, "", "TCIA-P15-PIX-K")
+        notes.add(Action.PIXELS_RETAINED, "(7FE0,0010)", fingerprint, pixels.meaning_of(data_set), "TCIA-P15-PIX-K")
     syntax = str(data_set.file_meta.TransferSyntaxUID)
     ids = series.who.patient_id, series.study_uid, series.series_uid
     key.instances.append(Instance(notes.instance, file, series.modality, *ids, syntax, fingerprint))

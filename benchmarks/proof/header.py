@@ -105,6 +105,9 @@ def _patient(sheet: Sheet, series: Series) -> None:
     sheet.gone("PatientTelephoneNumbers", who.telephone, "HIPAA-D")
     sheet.gone("OtherPatientIDs", who.other_id, "HIPAA-H")
     sheet.name("PatientMotherBirthName", who.mother, "HIPAA-A")
+    if who.name.isascii():
+        birth_name = f"{who.mother.partition('^')[0]}^{who.name.split('^')[1]}"
+        sheet.gone_at(0x00101005, "UN", birth_name, "HIPAA-A")
     sheet.gone("MedicalRecordLocator", f"BOX{who.patient_id}", "HIPAA-H")
     sheet.gone("InsurancePlanIdentification", who.insurance, "HIPAA-I")
     sheet.gone("PatientTelecomInformation", who.email, "HIPAA-F")
@@ -186,7 +189,7 @@ def _times(sheet: Sheet, series: Series, number: int) -> None:
     for keyword in ("SeriesDate", "ContentDate", "AcquisitionDate", "PerformedProcedureStepStartDate"):
         sheet.day(keyword, day)
     sheet.day("InstanceCreationDate", da(series.day + datetime.timedelta(series.number % 3)))
-    sheet.day("AcquisitionDateTime", f"{day}0936{number % 60:02}.500000")
+    sheet.day("AcquisitionDateTime", f"{day}0936{number % 60:02}.500000+0100")
     sheet.time("SeriesTime", "093500")
     sheet.time("ContentTime", f"0936{number % 60:02}.5")
 
@@ -207,6 +210,7 @@ def _people_and_places(sheet: Sheet, series: Series) -> None:
     sheet.name("ReferringPhysicianName", doctors[0] + "^^Dr", "TCIA-P15-PHYSICIAN-X", is_type_2=True)
     for keyword, doctor in zip(keywords, doctors[1:], strict=False):
         sheet.name(keyword, doctor, "TCIA-P15-PHYSICIAN-X")
+    sheet.name("ConsultingPhysicianName", "\\".join(doctors[2:4]), "TCIA-P15-PHYSICIAN-X")
     sheet.gone("ReferringPhysicianTelephoneNumbers", where.telephone, "HIPAA-D")
     for keyword in ("PerformingPhysicianIdentificationSequence", "OperatorIdentificationSequence"):
         person = sheet.item(keyword)

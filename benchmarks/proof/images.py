@@ -17,9 +17,8 @@ from pydicom.uid import (
 )
 
 from benchmarks.proof.header import MODALITIES, Series, fill_acquisition
-from benchmarks.proof.key import Action
 from benchmarks.proof.phrases import REASONS
-from benchmarks.proof.pixels import set_pixels
+from benchmarks.proof.pixels import colour, set_pixels
 from benchmarks.proof.sheet import Sheet, da
 
 SOP_CLASSES = {
@@ -46,6 +45,7 @@ def fill(sheet: Sheet, series: Series, number: int, *, is_enhanced: bool) -> Non
     _private(sheet, series, rng)
     if series.modality in ("CR", "DX") and rng.random() < 0.5:
         _overlay(sheet, series)
+        _graphics(sheet, series)
 
 
 def _plane(sheet: Sheet, series: Series, number: int) -> None:
@@ -94,7 +94,7 @@ def _pt(sheet: Sheet, series: Series, number: int, rng: random.Random) -> None:
 
 
 def _projection(sheet: Sheet, rng: random.Random, series: Series, *, bits: int) -> None:
-    sheet.there("PatientOrientation", ["L", "F"])
+    sheet.keep("PatientOrientation", ["L", "F"])
     sheet.keep("KVP", "117")
     sheet.keep("ExposureInuAs", "4200")
     sheet.gone("DetectorID", f"DET{series.where.station[-5:]}9", "HIPAA-M")
@@ -128,6 +128,8 @@ def _us(sheet: Sheet, series: Series, number: int, rng: random.Random) -> None:
     for keyword, value in MODALITIES["US"]["region"].items():
         region.keep(keyword, value)
     set_pixels(sheet.data_set, rng, series.size, series.size, bits=8, frames=4)
+    if series.series_rng.random() < 0.5:
+        colour(sheet.data_set)
 
 
 def _enhanced(sheet: Sheet, series: Series, number: int, rng: random.Random) -> None:
@@ -161,23 +163,39 @@ def _enhanced(sheet: Sheet, series: Series, number: int, rng: random.Random) -> 
 
 
 def _overlay(sheet: Sheet, series: Series) -> None:
-    """A drawing over the image (PS3.3 C.9.2) with text in its description."""
+    """A drawing over the image, or a region of it, which stays (PS3.3 C.9.2), with text in its description and label;
+    and what is left of a curve (retired)."""
     rows, columns = sheet.data_set.Rows, sheet.data_set.Columns
     bits = bytes((rows * columns + 15) // 16 * 2)
-    described = [(0x10, "US", rows), (0x11, "US", columns), (0x40, "CS", "G"), (0x50, "SS", [1, 1])]
+    kind = series.series_rng.choice("GR")
+    described = [(0x10, "US", rows), (0x11, "US", columns), (0x40, "CS", kind), (0x50, "SS", [1, 1])]
     for element, vr, value in [*described, (0x100, "US", 1), (0x102, "US", 0), (0x3000, "OW", bits)]:
-        sheet.data_set.add(DataElement(0x60000000 + element, vr, value))
+        if kind == "R":
+            sheet.there_at(0x60000000 + element, vr, value)
+        else:
+            sheet.data_set.add(DataElement(0x60000000 + element, vr, value))
     family = series.where.doctors[2][0]
-    sheet.data_set.add(DataElement(0x60004000, "LT", f"drawn by {family}"))
-    sheet.notes.add(
-        Action.TEXT_REMOVED, f"{sheet.path}(6000,4000)", f"drawn by {family}", family, "TCIA-P15-PHYSICIAN-X"
-    )
-    sheet.notes.plant(family)
+    sheet.gone_at(0x60004000, "LT", f"drawn by {family}", "TCIA-P15-PHYSICIAN-X")
+    sheet.words_go_at(0x60000022, "LO", series.words.short("Abdomen"))
+    sheet.words_go_at(0x60001500, "LO", series.words.short("Lung"))
+    sheet.gone_at(0x50000022, "LO", f"ECG of {series.who.patient_id}", "HIPAA-H")
+    sheet.gone_at(0x50002500, "LO", f"curve by {family}", "TCIA-P15-PHYSICIAN-X")
+
+
+def _graphics(sheet: Sheet, series: Series) -> None:
+    """Text laid over the image (PS3.3 C.10.5): Clean Graphics with Clean Descriptors."""
+    annotation = sheet.item("GraphicAnnotationSequence")
+    annotation.keep("GraphicLayer", "LAYER1")
+    text = annotation.item("TextObjectSequence")
+    text.words("UnformattedTextValue", series.words.short("nodule"))
+    text.keep("AnchorPoint", [12.5, 40.0])
+    text.keep("AnchorPointAnnotationUnits", "PIXEL")
+    text.keep("AnchorPointVisibility", "N")
 
 
 def _private(sheet: Sheet, series: Series, rng: random.Random) -> None:
     """As the makers put them: measurements that Table E.3.10-1 names, and names, dates and IDs that it does not."""
-    who, where = series.who, series.where
+    who, where, doctor = series.who, series.where, series.where.doctors[1][0]
     maker = sheet.data_set.Manufacturer
     if maker == "SIEMENS":
         if series.modality == "MR":
@@ -187,13 +205,21 @@ def _private(sheet: Sheet, series: Series, rng: random.Random) -> None:
         sheet.unsafe_private(
             0x0029, "SIEMENS CSA HEADER", 0x10, "OB", f"SV10{where.station}{where.doctors[1][0]}", "HIPAA-M"
         )
+        if series.modality == "MR":
+            sheet.unsafe_private(0x0019, "SIEMENS MR HEADER", 0x27, "LO", f"b of {where.doctors[2][0]}", "HIPAA-A")
         sheet.unsafe_private(0x0021, "SIEMENS MED", 0x11, "LO", f"op {where.doctors[2][0]}", "TCIA-P15-PHYSICIAN-X")
     elif maker == "GE MEDICAL SYSTEMS":
         if series.modality == "CT":
             sheet.safe_private(0x0019, "GEMS_ACQU_01", 0x23, "DS", "39.375")
             sheet.safe_private(0x0019, "GEMS_ACQU_01", 0x27, "DS", "0.5")
+            sheet.unsafe_private(0x0019, "GEMS_ACQU_01", 0x24, "DS", da(series.day), "HIPAA-C")
+            sheet.unsafe_private(0x0019, "GEMS_ACQU_01", 0x9E, "LO", f"for {doctor}", "TCIA-P15-PHYSICIAN-X")
+            sheet.unsafe_private(0x0043, "GEMS_PARM_01", 0x27, "SH", who.patient_id, "HIPAA-H")
+            sheet.safe_private(0x0045, "GEMS_HELIOS_01", 0x02, "FL", 0.625)
         if series.modality == "MR":
             sheet.safe_private(0x0043, "GEMS_PARM_01", 0x39, "IS", ["800", "8", "0", "0"])
+            sheet.safe_private(0x0019, "GEMS_ACQU_01", 0x9E, "LO", "EFGRE3D")
+            sheet.unsafe_private(0x0043, "GEMS_PARM_01", 0x6F, "DS", da(series.day), "HIPAA-C")
         sheet.unsafe_private(0x0009, "GEMS_IDEN_01", 0x02, "SH", where.station, "HIPAA-M")
         sheet.unsafe_private(0x0011, "GEMS_PATI_01", 0x10, "LO", f"pt {who.patient_id}", "HIPAA-H")
     elif maker == "Philips Medical Systems":
@@ -201,13 +227,25 @@ def _private(sheet: Sheet, series: Series, rng: random.Random) -> None:
             sheet.safe_private(0x2001, "Philips Imaging DD 001", 0x03, "FL", 800.0)
             sheet.safe_private(0x2001, "Philips Imaging DD 001", 0x0B, "CS", "TRANSVERSAL")
             sheet.safe_private(0x2005, "Philips MR Imaging DD 001", 0x0E, "FL", 0.5)
+            sheet.unsafe_private(0x2001, "Philips Imaging DD 001", 0x08, "IS", da(series.day), "HIPAA-C")
+            sheet.unsafe_private(0x2001, "Philips Imaging DD 001", 0x50, "LO", f"DOB {da(who.birth)}", "HIPAA-C")
+            sheet.unsafe_private(0x2001, "Philips Imaging DD 001", 0x5D, "ST", f"tel {who.telephone}", "HIPAA-D")
+            later = f"{series.day + datetime.timedelta(5):%d.%m.%Y}"  # no header has it
+            sheet.unsafe_private(0x2001, "Philips Imaging DD 001", 0x5E, "ST", f"checked {later}", "HIPAA-C")
+            sheet.unsafe_private(0x2001, "Philips Imaging DD 001", 0x64, "SH", who.licence, "HIPAA-K")
+            sheet.unsafe_private(0x2001, "Philips Imaging DD 001", 0x87, "SH", series.accession, "HIPAA-R")
         if series.modality == "PT":
             sheet.safe_private(0x7053, "Philips PET Private Group", 0x00, "DS", "0.000512")
+            sheet.unsafe_private(0x7053, "Philips PET Private Group", 0x09, "DS", da(series.day), "HIPAA-C")
         sheet.unsafe_private(0x2001, "Philips Imaging DD 001", 0xC8, "LO", f"exam {who.patient_id}", "HIPAA-H")
     else:
         sheet.unsafe_private(0x0009, "FDMS 1.0", 0x04, "SH", where.station, "HIPAA-M")
         if who.name.isascii():
             sheet.unsafe_private(0x0019, "ACME PACS 2.1", 0x01, "PN", who.name, "HIPAA-A")
+    sheet.private_uid(0x0099, "NQHeader", 0x02, series.series_uid)
+    sheet.unsafe_private(0x0099, "NQHeader", 0x05, "LT", f"sent to {who.email} on {series.day:%Y-%m-%d}", "HIPAA-F")
+    if who.name.isascii():
+        sheet.unsafe_private(0x0099, "SITE PACS", 0x07, "UN", who.name, "HIPAA-A")
     sheet.unsafe_private(0x0099, "SITE PACS", 0x05, "LT", f"tel {who.telephone}", "HIPAA-D")
 
 

@@ -15,22 +15,25 @@ from pathlib import Path
 
 
 class Action(StrEnum):
-    """What MIDI-B asks for."""
+    """What MIDI-B asks for; and, as it does not, whether dates moved together."""
 
     TAG_RETAINED = "tag_retained"  # the element is there
     TEXT_NOTNULL = "text_notnull"  # and has a value
     TEXT_RETAINED = "text_retained"  # and these words are in it
     TEXT_REMOVED = "text_removed"  # none of these words is in it
-    DATE_SHIFTED = "date_shifted"  # the date is another one
-    UID_CHANGED = "uid_changed"  # the UID is another one
-    UID_CONSISTENT = "uid_consistent"  # and the same new one wherever the old one stood
+    DATE_SHIFTED = "date_shifted"  # if there is one, the date is another one
+    DATE_CONSISTENT = "date_consistent"  # by as many days as all of this patient's, its time of the day as it was
+    UID_CHANGED = "uid_changed"  # if there is one, the UID is another one, and nobody's old one
+    UID_CONSISTENT = "uid_consistent"  # and the same new one wherever the old one stood, and for no other
     PATID_CONSISTENT = "patid_consistent"  # the Patient ID is this patient's new one
-    PIXELS_RETAINED = "pixels_retained"  # the decoded pixels are as they were
+    PIXELS_RETAINED = "pixels_retained"  # the decoded pixels are as they were, and mean the same
     PIXELS_HIDDEN = "pixels_hidden"  # the text in this box can no longer be read
 
 
 #: Actions that an instance which is not there would pass, were it not counted: MIDI-B's scorer passes them.
-PASSED_BY_NOTHING = frozenset((Action.TEXT_REMOVED, Action.DATE_SHIFTED, Action.UID_CHANGED, Action.PIXELS_HIDDEN))
+PASSED_BY_NOTHING = frozenset(
+    (Action.TEXT_REMOVED, Action.DATE_SHIFTED, Action.DATE_CONSISTENT, Action.UID_CHANGED, Action.PIXELS_HIDDEN)
+)
 
 _PART = re.compile(
     r'\((?P<group>[0-9A-F]{4}),(?:"(?P<creator>[^"]*)",)?(?P<element>[0-9A-F]{2,4})\)(?:\[(?P<item>#?[^\]]+)\])?'

@@ -2,6 +2,7 @@
 
 import datetime
 import random
+import re
 from dataclasses import dataclass
 
 # family^given^sex in plain letters; the last row are names that are ordinary words too
@@ -43,7 +44,8 @@ _HOSPITALS = "St. Brannoc Medical Center|Harrowgate Infirmary|Wexcombe Memorial 
 
 @dataclass(frozen=True)
 class Patient:
-    """name: PN as encoded. written: as one would write it into a text. character_set: `\\`-separated; empty: none."""
+    """name: PN as encoded. written: as one would write it into a text. character_set: `\\`-separated; empty: none.
+    licence, plate, finger: numbers of a certificate, a vehicle and a fingerprint. net: address of a computer."""
 
     character_set: str
     name: str
@@ -52,12 +54,17 @@ class Patient:
     birth: datetime.date
     sex: str
     address: str
+    zip: str
     telephone: str
     email: str
     ssn: str
     insurance: str
     other_id: str
     mother: str
+    licence: str
+    plate: str
+    finger: str
+    net: str
     child: str
     employer: str
     height: str
@@ -96,11 +103,16 @@ def patient(seed: int, number: int) -> Patient:
         character_set, name, written,
         patient_id=rng.choice([f"MRN{digits}", digits, f"{digits[:4]}-{digits[4:]}", f"TC{digits[:6]}X", f"0{digits}"]),
         birth=datetime.date(rng.choice([1914, *range(1941, 2004)]), rng.randint(1, 12), rng.randint(1, 28)),
-        sex=sex, address=address, telephone=_telephone(rng),
+        sex=sex, address=address, zip=[f"{rng.randrange(10**4, 10**5)}", *re.findall(r"\b[0-9]{5}\b", address)][-1],
+        telephone=_telephone(rng),
         email=f"{given}.{family}{rng.randrange(10, 99)}@example.org".lower().replace(" ", "").replace("'", ""),
         ssn=f"9{rng.randrange(10, 99)}-{rng.randrange(10, 99)}-{rng.randrange(1000, 9999)}",
         insurance=f"HP{rng.randrange(10**8, 10**9)}", other_id=f"OLD{rng.randrange(10**6, 10**7)}",
         mother=f"{rng.choice(_PEOPLE)[0]}^Agathe", child=given, employer=f"{rng.choice(_STREETS)} Foundry",
+        licence=f"D{rng.randrange(10**6, 10**7)}",
+        plate=f"{rng.choice(['KXR', 'BWZ', 'TQV'])}-{rng.randrange(1000, 9999)}",
+        finger=f"FPX{rng.randrange(10**5, 10**6)}",
+        net=".".join(["10", *(str(rng.randrange(20, 250)) for _ in range(3))]),
         height=f"{rng.uniform(1.5, 1.95):.2f}", weight=f"{rng.uniform(48, 110):.1f}",
         ethnic_group=rng.choice(["WHITE", "BLACK", "ASIAN", "HISPANIC"]),
     )  # fmt: skip

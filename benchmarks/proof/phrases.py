@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
+from benchmarks.proof.letters import plain_forms
 from benchmarks.proof.people import Patient, Site
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text("utf-8"))
@@ -19,15 +20,20 @@ REASONS: list[str] = _TEXTS["reasons"]["any"]
 _DAYS = "%m/%d/%Y|%d.%m.%Y|%Y-%m-%d|%d %b %Y|%B %d, %Y|%Y%m%d|%d-%b-%Y|%m-%d-%Y".split("|")
 #: Safe Harbor's letter for what fills a gap
 _CATEGORIES = {
-    "HIPAA-A": "name family given child employer",
-    "HIPAA-B": "address hospital",
+    "HIPAA-A": "name family given initials child employer",
+    "HIPAA-B": "address zip hospital",
     "HIPAA-C": "birth visit month",
     "HIPAA-D": "phone",
     "HIPAA-F": "email",
     "HIPAA-G": "ssn",
     "HIPAA-H": "mrn",
     "HIPAA-I": "insurance",
+    "HIPAA-K": "licence",
+    "HIPAA-L": "plate",
     "HIPAA-M": "serial",
+    "HIPAA-N": "url",
+    "HIPAA-O": "net",
+    "HIPAA-P": "finger",
     "HIPAA-R": "accession",
     "TCIA-P15-PHYSICIAN-X": "doctor",
 }
@@ -68,9 +74,12 @@ class Writer:
             gaps = [name for _, name, _, _ in Formatter().parse(template) if name and name != "c"]
             fillings = self._fillings()
             planted = tuple((fillings[gap], _CATEGORY_OF[gap]) for gap in gaps)
+            if "initials" in gaps:  # also the name within
+                planted += ((fillings["family"], _CATEGORY_OF["family"]),)
             text = template.format(c=clinical, **fillings)
-            told = {word for part, _ in planted for word in words_of(part)}
-            if len(text) <= longest and not told & set(words_of(clinical)):
+            told = {word for part, _ in planted for form in plain_forms(part) for word in words_of(form)}
+            said = {word for form in plain_forms(clinical) for word in words_of(form)}
+            if len(text) <= longest and not told & said:
                 return Phrase(text, clinical, planted)
         return Phrase(clinical, clinical)
 
@@ -81,10 +90,14 @@ class Writer:
     def _fillings(self) -> Mapping[str, str]:
         who, rng = self._who, self._rng
         family, given = rng.choice(self._where.doctors + self._where.others)
+        own, first = who.name.partition("^")[0], who.name.split("^")[1][0]
         return {
             "doctor": rng.choice([family, f"{given} {family}", f"{given[0]}. {family}", family.upper()]),
             "name": rng.choice([who.written, who.written.lower(), who.written.upper()]),
-            "family": who.name.partition("^")[0],
+            "family": own,
+            "initials": rng.choice(
+                [f"{first}. {own}", f"{own}{first}", f"{own} {first}.", f"{first.lower()}_{own.lower()}"]
+            ),
             "given": who.name.split("^")[1].partition("=")[0],
             "mrn": who.patient_id,
             "accession": self._accession,
@@ -97,6 +110,12 @@ class Writer:
             "insurance": who.insurance,
             "serial": self._where.serial,
             "address": who.address,
+            "zip": who.zip,
+            "licence": who.licence,
+            "plate": who.plate,
+            "finger": who.finger,
+            "net": who.net,
+            "url": f"https://www.example.org/ehr/{who.other_id.lower()}?view=all",
             "hospital": self._where.name,
             "child": who.child,
             "employer": who.employer,

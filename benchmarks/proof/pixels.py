@@ -91,6 +91,26 @@ def fingerprint(data_set: Dataset) -> str:
     return hashlib.sha256(f"{picture.shape}".encode() + little.tobytes()).hexdigest()
 
 
+def meaning_of(data_set: Dataset) -> str:
+    """What makes a picture of the numbers (PS3.3 C.7.6.3): Photometric Interpretation, bits, sign, palettes."""
+    keywords = ("SamplesPerPixel", "PhotometricInterpretation", "BitsStored", "HighBit", "PixelRepresentation")
+    parts = [str(data_set.get(keyword, "")) for keyword in keywords]
+    for colour in ("Red", "Green", "Blue"):
+        if (palette := data_set.get(f"{colour}PaletteColorLookupTableData")) is not None:
+            described = data_set.get(f"{colour}PaletteColorLookupTableDescriptor", "")
+            parts.append(f"{described} {hashlib.sha256(palette).hexdigest()[:16]}")
+    return " ".join(parts)
+
+
+def colour(data_set: Dataset) -> None:
+    """A palette for pixels of 8 bits: PALETTE COLOR."""
+    data_set.PhotometricInterpretation = "PALETTE COLOR"
+    for at, name in enumerate(("Red", "Green", "Blue")):
+        values = (np.arange(256) * (at + 1) * 80).astype("<u2")
+        setattr(data_set, f"{name}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(data_set, f"{name}PaletteColorLookupTableData", values.tobytes())
+
+
 def _measured(data_set: Dataset) -> list[Dataset]:
     found = []
     for item in data_set.get("ContentSequence") or []:

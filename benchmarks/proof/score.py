@@ -2,10 +2,14 @@
 
 - a row of an instance that is not there fails, whatever it asks for; `lenient` counts as the challenge does
 - text that is to stay as a whole has to stay letter by letter, words among others in their order
-- text that is to go may leave none of its words, nor be hidden by other marks between its letters
-- pixels are compared decoded, so that a tool may choose another transfer syntax
+- text that is to go may leave none of its words, with or without its accents, nor be hidden by other marks between its
+  letters
+- dates and UIDs that are gone fail, and so do dates that moved by another amount than this patient's others, and UIDs
+  that are none (PS3.5 9.1), somebody's old one, or one for two
+- pixels are compared decoded, so that a tool may choose another transfer syntax, and have to mean the same
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +19,11 @@ from pydicom import Dataset
 from pydicom.pixels import pixel_array
 
 from benchmarks.proof.key import PASSED_BY_NOTHING, Action, Answer, AnswerKey
+from benchmarks.proof.letters import plain_forms
+from benchmarks.proof.moves import day_and_rest, moves, moves_times
 from benchmarks.proof.output import Made, Output, element_at, text_at
 from benchmarks.proof.phrases import words_of
-from benchmarks.proof.pixels import mask_of
+from benchmarks.proof.pixels import mask_of, meaning_of
 
 #: Who asks for the rows; those of burned-in text are in none
 FAMILIES = {
@@ -27,6 +33,9 @@ FAMILIES = {
 }
 
 _LONG = 6  # letters: shorter words stand within others
+_SHORT = 3  # letters of a name with an initial; fewer are a word too often
+_LONGEST_UID = 64
+_UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
 
 
 @dataclass(frozen=True)
@@ -63,16 +72,42 @@ class Score:
         return 100 * (1 - failed / total) if total else 0.0
 
 
+@dataclass(frozen=True)
+class Whole:
+    """What no single row shows. shift: patient -> days that most of their dates moved by. moves_times: whether times of
+    the day moved along. old: all UIDs of the originals. stands_for: new UID -> how many old ones it stands for."""
+
+    output: Output
+    patient_of: dict[str, str]
+    shift: dict[str, int]
+    moves_times: bool
+    old: frozenset[str]
+    stands_for: Counter[str]
+
+
+def whole(key: AnswerKey, output: Output) -> Whole:
+    """Seen over all rows and files."""
+    return Whole(
+        output,
+        patient_of={one.uid: one.patient for one in key.instances},
+        shift={patient: days.most_common(1)[0][0] for patient, days in moves(key, output).items()},
+        moves_times=moves_times(key, output),
+        old=frozenset(one.text for one in key.answers if one.action is Action.UID_CHANGED)
+        | {uid for one in key.instances for uid in (one.uid, one.study, one.series)},
+        stands_for=Counter(output.uids.values()),
+    )
+
+
 def score(key: AnswerKey, output: Output) -> Score:
     """Each row of the key against what the tool has made of its instance."""
-    result = Score()
+    result, seen = Score(), whole(key, output)
     for answer in key.answers:
         made = output.made.get(answer.instance)
         if made is None and answer.action is Action.PIXELS_HIDDEN:
             result.withheld += 1
             continue
         result.total.update(_columns(answer))
-        if made is not None and _JUDGES[answer.action](answer, made, output):
+        if made is not None and _JUDGES[answer.action](answer, made, seen):
             continue
         result.failed.update(_columns(answer))
         is_counted = made is not None or answer.action not in PASSED_BY_NOTHING
@@ -88,15 +123,15 @@ def _columns(answer: Answer) -> Iterator[str]:
         yield answer.family
 
 
-def _is_retained(answer: Answer, made: Made, output: Output) -> bool:
+def _is_retained(answer: Answer, made: Made, seen: Whole) -> bool:
     return element_at(made.data_set, answer.path) is not None
 
 
-def _has_value(answer: Answer, made: Made, output: Output) -> bool:
+def _has_value(answer: Answer, made: Made, seen: Whole) -> bool:
     return bool(text_at(made.data_set, answer.path))
 
 
-def _text_stays(answer: Answer, made: Made, output: Output) -> bool:
+def _text_stays(answer: Answer, made: Made, seen: Whole) -> bool:
     found = text_at(made.data_set, answer.path)
     if found is None:
         return False
@@ -109,44 +144,68 @@ def _text_stays(answer: Answer, made: Made, output: Output) -> bool:
     return all(word in rest for word in words_of(answer.text))
 
 
-def _text_goes(answer: Answer, made: Made, output: Output) -> bool:
+def _text_goes(answer: Answer, made: Made, seen: Whole) -> bool:
     found = text_at(made.data_set, answer.path)
     if not found:
         return True
-    told, left = words_of(answer.text), words_of(found)
-    if not set(told).isdisjoint(left):
-        return False
+    before = {word for form in plain_forms(answer.value) for word in words_of(form)}
+    return not any(
+        _is_left(words_of(told), words_of(left), before)
+        for told in plain_forms(answer.text)
+        for left in plain_forms(found)
+    )
+
+
+def _is_left(told: list[str], left: list[str], before: set[str]) -> bool:
+    """A word as it is, joined with an initial of another, or within another if it is long; or all of them together.
+    before: words that stood there; `thin` was one, and is no Thi N."""
+    initials = {word[0] for word in told}
+    glued = {way for word in told for letter in initials for way in (letter + word, word + letter)}
+    if not ({*told} | {way for way in glued - before if len(way) > _SHORT and way.isalpha()}).isdisjoint(left):
+        return True
     joined, together = "".join(left), "".join(told)
-    is_long = len(together) >= _LONG or not together.isascii()
-    return not (is_long and together in joined) and not any(word in joined for word in told if not word.isascii())
+    return any((len(word) >= _LONG or not word.isascii()) and word in joined for word in (*told, together))
 
 
-def _date_moves(answer: Answer, made: Made, output: Output) -> bool:
+def _date_moves(answer: Answer, made: Made, seen: Whole) -> bool:
+    """Whether it is gone, another row asks."""
     found = text_at(made.data_set, answer.path)
-    return found is None or answer.text not in found
+    return not found or (answer.text not in found and day_and_rest(found) is not None)
 
 
-def _uid_changes(answer: Answer, made: Made, output: Output) -> bool:
+def _date_agrees(answer: Answer, made: Made, seen: Whole) -> bool:
+    """Whether it is gone, no date, or the old one, other rows ask."""
+    old, new = day_and_rest(answer.text), day_and_rest(text_at(made.data_set, answer.path) or "")
+    if old is None or new is None or new[0] == old[0]:
+        return True
+    off = abs((new[0] - old[0]).days - seen.shift[seen.patient_of[answer.instance]])
+    if seen.moves_times:
+        return off <= 1 and len(new[1]) == len(old[1])
+    return off == 0 and new[1] == old[1]
+
+
+def _uid_changes(answer: Answer, made: Made, seen: Whole) -> bool:
+    """Whether it is gone, another row asks."""
     found = text_at(made.data_set, answer.path)
-    return found is None or answer.text not in found
+    return not found or (found not in seen.old and len(found) <= _LONGEST_UID and bool(_UID.fullmatch(found)))
 
 
-def _uid_agrees(answer: Answer, made: Made, output: Output) -> bool:
-    """As in the challenge, one that is gone disagrees with none; where it may not be gone, another row says so."""
+def _uid_agrees(answer: Answer, made: Made, seen: Whole) -> bool:
+    """Whether it is gone, another row asks."""
     found = text_at(made.data_set, answer.path)
-    return not found or found == output.uids.get(answer.text)
+    return not found or (found == seen.output.uids.get(answer.text) and seen.stands_for[found] == 1)
 
 
-def _patient_id_agrees(answer: Answer, made: Made, output: Output) -> bool:
+def _patient_id_agrees(answer: Answer, made: Made, seen: Whole) -> bool:
     found = text_at(made.data_set, answer.path)
-    return bool(found) and found == output.patients.get(answer.text)
+    return bool(found) and found == seen.output.patients.get(answer.text)
 
 
-def _pixels_stay(answer: Answer, made: Made, output: Output) -> bool:
-    return made.fingerprint == answer.value
+def _pixels_stay(answer: Answer, made: Made, seen: Whole) -> bool:
+    return made.fingerprint == answer.value and meaning_of(made.data_set) == answer.text
 
 
-def _pixels_hide(answer: Answer, made: Made, output: Output) -> bool:
+def _pixels_hide(answer: Answer, made: Made, seen: Whole) -> bool:
     """Whether what stood out in the shape of the text does so no longer."""
     left, top, right, bottom = map(int, answer.value.split(","))
     picture = _picture(made.data_set)
@@ -176,12 +235,13 @@ def _equal(one: str, other: str) -> bool:
         return False
 
 
-_JUDGES: dict[Action, Callable[[Answer, Made, Output], bool]] = {
+_JUDGES: dict[Action, Callable[[Answer, Made, Whole], bool]] = {
     Action.TAG_RETAINED: _is_retained,
     Action.TEXT_NOTNULL: _has_value,
     Action.TEXT_RETAINED: _text_stays,
     Action.TEXT_REMOVED: _text_goes,
     Action.DATE_SHIFTED: _date_moves,
+    Action.DATE_CONSISTENT: _date_agrees,
     Action.UID_CHANGED: _uid_changes,
     Action.UID_CONSISTENT: _uid_agrees,
     Action.PATID_CONSISTENT: _patient_id_agrees,

@@ -6,8 +6,10 @@ planted.
 """
 
 import datetime
+from dataclasses import replace
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Items
@@ -72,16 +74,19 @@ class Sheet:
         self._note(Action.TAG_RETAINED, keyword, value, "", "DICOM-IOD-2")
 
     def name(self, keyword: str, value: str, category: str, *, is_type_2: bool = False) -> None:
-        """A person's name: no part of it."""
-        parts = [part for group in value.split("=") for part in group.split("^") if len(part) > 3 or not part.isascii()]
+        """A person's name, or several with `\\` between them: no part of it."""
+        groups = [group for person in value.split("\\") for group in person.split("=")]
+        parts = [part for group in groups for part in group.split("^") if len(part) > 3 or not part.isascii()]
         (self.emptied if is_type_2 else self.gone)(keyword, value, category, *parts)
 
     # what changes
 
     def day(self, keyword: str, value: str) -> None:
-        """value: DA or DT. Another date, by as many days as all others of this patient."""
+        """value: DA or DT. Another date, by as many days as all others of this patient (PS3.15 E.3.6)."""
         self._put(keyword, value)
         self._note(Action.DATE_SHIFTED, keyword, value, value[:8], "HIPAA-C")
+        self._note(Action.DATE_CONSISTENT, keyword, value, value, "DICOM-P15-LONG-MOD-C")
+        self._note(Action.TEXT_NOTNULL, keyword, value, "", "DICOM-P15-LONG-MOD-C")
         self.notes.plant(value[:8])
 
     def time(self, keyword: str, value: str) -> None:
@@ -90,12 +95,12 @@ class Sheet:
         self._note(Action.TEXT_NOTNULL, keyword, value, "", TIME)
 
     def uid(self, keyword: str, value: str, *, is_type_1: bool = False) -> None:
-        """Another UID, and the same one wherever this one stands."""
+        """Another UID, and the same one wherever this one stands. A reference that is not of Type 1 stays by the
+        practice of TCIA: where Table E.1-1 says X/Z/U*, it is what a series hangs together by."""
         self._put(keyword, value)
         self._note(Action.UID_CHANGED, keyword, value, value, "HIPAA-R")
         self._note(Action.UID_CONSISTENT, keyword, value, value, "DICOM-P15-BASIC-U")
-        if is_type_1:
-            self._note(Action.TEXT_NOTNULL, keyword, value, "", "DICOM-IOD-1")
+        self._note(Action.TEXT_NOTNULL, keyword, value, "", "DICOM-IOD-1" if is_type_1 else "TCIA-P15-REF-K")
         self.notes.plant(value)
 
     def removed_uid(self, keyword: str, value: str) -> None:
@@ -110,12 +115,31 @@ class Sheet:
         self._note(Action.PATID_CONSISTENT, "PatientID", value, value, "DICOM-P15-BASIC-C")
 
     def words(self, keyword: str, phrase: Phrase) -> None:
-        """Clean Descriptors (PS3.15 E.3.6): what is clinical stays, what identifies goes."""
+        """Clean Descriptors (PS3.15 E.3.5): what is clinical stays, what identifies goes."""
         self._put(keyword, phrase.text)
+        self._note_words(self._path(keyword), phrase)
+
+    def there_at(self, tag: int, vr: str, value: object) -> None:
+        """As there, by tag: in a repeating group, whose elements have no keyword."""
+        self.data_set.add(DataElement(tag, vr, value))
+        self.notes.add(Action.TAG_RETAINED, self._path_of(tag), as_text(value), "", "DICOM-P15-GRAPH-C")
+
+    def words_go_at(self, tag: int, vr: str, phrase: Phrase) -> None:
+        """As words, by tag; what is clinical may go too."""
+        self.data_set.add(DataElement(tag, vr, phrase.text))
+        self._note_words(self._path_of(tag), replace(phrase, clinical=""))
+
+    def gone_at(self, tag: int, vr: str, value: str, category: str) -> None:
+        """As gone, by tag, and in this VR, whatever the dictionary says. UN: in ASCII."""
+        self.data_set.add(DataElement(tag, vr, value.encode("ascii") if vr in ("UN", "OB") else value))
+        self.notes.add(Action.TEXT_REMOVED, self._path_of(tag), value, value, category)
+        self.notes.plant(value)
+
+    def _note_words(self, path: str, phrase: Phrase) -> None:
         if phrase.clinical:
-            self._note(Action.TEXT_RETAINED, keyword, phrase.text, phrase.clinical, "TCIA-P15-DESC-C")
+            self.notes.add(Action.TEXT_RETAINED, path, phrase.text, phrase.clinical, "TCIA-P15-DESC-C")
         for text, category in phrase.planted:
-            self._note(Action.TEXT_REMOVED, keyword, phrase.text, text, category)
+            self.notes.add(Action.TEXT_REMOVED, path, phrase.text, text, category)
             self.notes.plant(text)
 
     # deeper
@@ -150,8 +174,16 @@ class Sheet:
         self._put_private(group, creator, element, vr, value)
         self.notes.add(Action.TEXT_RETAINED, *self._private(group, creator, element, value), "TCIA-PTKB-K")
 
+    def private_uid(self, group: int, creator: str, element: int, value: str) -> None:
+        """A UID in one of Table E.3.10-1: safe as long as it is not the original's."""
+        self._put_private(group, creator, element, "UI", value)
+        place = self._private(group, creator, element, value)
+        self.notes.add(Action.UID_CHANGED, *place, "HIPAA-R")
+        self.notes.add(Action.UID_CONSISTENT, *place, "DICOM-P15-BASIC-U")
+        self.notes.plant(value)
+
     def unsafe_private(self, group: int, creator: str, element: int, vr: str, value: str, category: str) -> None:
-        """One that the table does not name, with something in it that identifies."""
+        """One that the table does not name, or names though something stands in it that identifies."""
         encoded = value.encode("ascii") if vr in ("OB", "UN") else value
         self._put_private(group, creator, element, vr, encoded)
         self.notes.add(Action.TEXT_REMOVED, *self._private(group, creator, element, value), category)
@@ -168,7 +200,9 @@ class Sheet:
         setattr(self.data_set, keyword, value)
 
     def _path(self, keyword: str) -> str:
-        tag = tag_for_keyword(keyword)
+        return self._path_of(tag_for_keyword(keyword))
+
+    def _path_of(self, tag: int) -> str:
         return f"{self.path}({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
     def _note(self, action: Action, keyword: str, value: object, text: str, category: str) -> None:

@@ -1,20 +1,21 @@
-"""What the rows of the key do not see: dropped and added files, dates that moved by different amounts or were lost, two
-patients under one ID, and any planted string anywhere in the bytes or the names of the output."""
+"""What the rows of the key do not see: dropped and added files, patients whose dates moved by different amounts, two
+patients under one ID, and any planted string anywhere in the bytes or the names of the output, however it is spelt."""
 
 import re
 import zlib
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cache
 from itertools import product
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from benchmarks.proof.key import Action, AnswerKey
-from benchmarks.proof.output import Made, Output, text_at
-from benchmarks.proof.sheet import TIME
+from benchmarks.proof.letters import bare, plain_forms
+from benchmarks.proof.moves import day_and_rest, moves, moves_times
+from benchmarks.proof.output import Made, Output
 
 _ENCODINGS = """
     ascii utf-8 latin-1 utf-16-le utf-16-be iso8859_5 iso8859_7 koi8_r cp1251 iso2022_jp shift_jis euc_jp euc_kr gb18030
@@ -27,13 +28,11 @@ _PREAMBLE_AND_PREFIX, _GROUP_LENGTH_ELEMENT = 132, 12  # bytes
 @dataclass
 class Findings:
     """dropped, added: instances and files. uneven: patients whose dates moved by more than one amount, or not at all.
-    lost: dates that are gone or no dates, of those that should have moved. merged: patients that share an ID.
-    found: (file below the output, planted strings in it)."""
+    merged: patients that share an ID. found: (file below the output, planted strings in it)."""
 
     dropped: int = 0
     added: int = 0
     uneven: int = 0
-    lost: int = 0
     merged: int = 0
     found: list[tuple[str, set[str]]] = field(default_factory=list)
 
@@ -42,8 +41,8 @@ def look(key: AnswerKey, output: Output) -> Findings:
     """Burned-in text is not looked for."""
     asked = {one.instance for one in key.answers if one.action is not Action.PIXELS_HIDDEN}
     findings = Findings(dropped=len(asked - output.made.keys()), added=len(output.added))
-    shifts, findings.lost = _shifts(key, output)
-    allowed = 1 if _moves_times(key, output) else 0
+    shifts = {patient: set(days) for patient, days in moves(key, output).items()}
+    allowed = 1 if moves_times(key, output) else 0
     findings.uneven = sum(max(days) - min(days) > allowed or days == {0} for days in shifts.values())
     findings.merged = _merged(key, output)
     patient_of = {one.uid: one.patient for one in key.instances}
@@ -52,43 +51,15 @@ def look(key: AnswerKey, output: Output) -> Findings:
         if uid not in asked:
             continue
         name = made.path.relative_to(output.folder).as_posix()
-        data = _content(made).lower() + b"\n" + name.lower().encode()
-        hits = {way.decode("latin-1") for way in wanted[patient_of[uid]] if way in data and _stands_alone(way, data)}
+        ways, plain = wanted[patient_of[uid]]
+        data = _content(made) + b"\n" + name.encode()
+        hits = _hits(ways, data.lower())
+        if plain:  # without accents on both sides
+            hits |= _hits(plain, bare(data.decode("utf-8", "replace")).encode())
+            hits |= _hits(plain, bare(data.decode("latin-1")).encode())
         if hits:
             findings.found.append((name, hits))
     return findings
-
-
-def _shifts(key: AnswerKey, output: Output) -> tuple[dict[str, set[int]], int]:
-    """patient -> days that their dates moved by; and how many dates have got lost."""
-    patient_of = {one.uid: one.patient for one in key.instances}
-    shifts, lost = defaultdict(set), 0
-    for answer in key.answers:
-        made = output.made.get(answer.instance)
-        if answer.action is not Action.DATE_SHIFTED or made is None:
-            continue
-        old, new = _date(answer.text), _date(text_at(made.data_set, answer.path) or "")
-        if new is None:
-            lost += 1
-        else:
-            shifts[patient_of[answer.instance]].add((new - old).days)
-    return shifts, lost
-
-
-def _moves_times(key: AnswerKey, output: Output) -> bool:
-    """Whether times of the day move along: then a date may move by a day more than another."""
-    for answer in key.answers:
-        made = output.made.get(answer.instance)
-        if answer.category == TIME and made is not None and text_at(made.data_set, answer.path) != answer.value:
-            return True
-    return False
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
-    except ValueError:
-        return None
 
 
 def _merged(key: AnswerKey, output: Output) -> int:
@@ -97,23 +68,39 @@ def _merged(key: AnswerKey, output: Output) -> int:
     return len(ids) - len(set(ids))
 
 
-def _wanted(key: AnswerKey, shifts: dict[str, set[int]]) -> dict[str, set[bytes]]:
+def _hits(ways: Iterable[bytes], data: bytes) -> set[str]:
+    return {way.decode("latin-1") for way in ways if way in data and _stands_alone(way, data)}
+
+
+def _wanted(key: AnswerKey, shifts: dict[str, set[int]]) -> dict[str, tuple[set[bytes], set[bytes]]]:
     """patient -> all that was planted of theirs, in lower case and in every encoding, but days that another of their
-    days has been moved to."""
+    days has been moved to; and what has accents once more without them, in UTF-8."""
     planted = defaultdict(set)
     for one in key.planted:
         planted[one.patient].add(one.text)
     for patient, texts in planted.items():
-        days = {text: day for text in texts if _DAY.fullmatch(text) and (day := _date(text))}
+        days = {text: told[0] for text in texts if _DAY.fullmatch(text) and (told := day_and_rest(text))}
         for shift in shifts.get(patient, ()):
             texts -= {text for text, day in days.items() if any((day - other).days == shift for other in days.values())}
-    return {one.patient: {way for text in planted[one.patient] for way in _encoded(text)} for one in key.instances}
+    return {
+        patient: ({way for text in texts for way in _encoded(text)}, {way for text in texts for way in _plain(text)})
+        for patient, texts in planted.items()
+    }
+
+
+@cache
+def _plain(text: str) -> frozenset[bytes]:
+    if text.isascii():
+        return frozenset()
+    ways = {form.replace("^", " ").encode() for form in plain_forms(text)}
+    return frozenset(way for way in ways if len(way) >= _SHORTEST)
 
 
 @cache
 def _encoded(text: str) -> frozenset[bytes]:
     ways = set()
-    for form, encoding in product({text, text.replace("^", " ").strip()}, _ENCODINGS):
+    forms = {text, text.replace("^", " ").strip()}
+    for form, encoding in product({*forms, *map(str.lower, forms), *map(str.upper, forms)}, _ENCODINGS):
         with suppress(UnicodeEncodeError):
             ways.add(form.encode(encoding).removesuffix(b"\x1b(B").lower())
     return frozenset(way for way in ways if len(way) >= _SHORTEST)

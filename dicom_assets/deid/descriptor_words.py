@@ -58,6 +58,7 @@ _PLAIN_UNITS = str.maketrans("²³µμ", "23uu")
 _SIDES = frozenset("lr")
 #: Of mammography: before these an L or R is the side, whoever is named before it.
 _VIEWS = frozenset("cc mlo ml lm lmo sio xccl xccm fb cv at".split())
+_BEFORE_VIEWS = (" ", "-", "_")  # marks
 _FAMILY = frozenset("family familie famille familia famiglia".split())
 #: Titles that mean something else too: in capitals, modalities and high resolution; in small letters; in any letters.
 _MODALITIES = frozenset("MR DR PD MS SR HR FR".split())
@@ -93,17 +94,22 @@ class Words:
             self.kept[at] = False
 
 
+def words_of(line: str) -> Words:
+    """Each judged by itself."""
+    words = _WORD.findall(line)
+    return Words(words, _WORD.split(line), [folded(word) for word in words], [_by_itself(word) for word in words])
+
+
 def words_in(line: str, identity: Identity) -> Words:
     """line: HOLE stands where something was taken out."""
-    words = _WORD.findall(line)
-    line = Words(words, _WORD.split(line), [folded(word) for word in words])
-    line.kept = [_by_itself(word) for word in words]
+    line = words_of(line)
     for at, fold in enumerate(line.folds):
         if _WRITTEN_YEAR.fullmatch(fold):
             line.kept[at] = _has_label(line, at)
         elif line.kept[at] and lexicon().names.get(fold):
             line.kept[at] = _is_eponym(line, at)
-    own = _drop_own_names(line, identity)
+    own = own_names(line, identity)
+    line.drop(*own)
     _drop_after_titles(line)
     _drop_after_labels(line)
     _drop_before_degrees(line)
@@ -213,8 +219,8 @@ def _names_nobody(line: Words, at: int) -> bool:
     return _by_itself(line.words[at]) and not lexicon().names.get(line.folds[at])
 
 
-def _drop_own_names(line: Words, identity: Identity) -> set[int]:
-    """Parts of names of the header, alone, joined, or cut in two; returns their places. What is an ordinary word goes
+def own_names(line: Words, identity: Identity) -> set[int]:
+    """Where parts of names of the header stand, alone, joined, or cut in two. What is an ordinary word goes
     only joined with another part or where it is somebody."""
     parts = identity.parts
     own: set[int] = set()
@@ -249,9 +255,7 @@ def _drop_own_names(line: Words, identity: Identity) -> set[int]:
         if initials := _initials_beside(line, at, {letter for part, letter in identity.initials if part in names}):
             somebody |= {at, *initials}
     own |= somebody
-    own |= {at + 1 for at in own if _has_s(line, at)}
-    line.drop(*own)
-    return own
+    return own | {at + 1 for at in own if _has_s(line, at)}
 
 
 def _is_beside_a_part(line: Words, at: int, parts: set[int]) -> bool:
@@ -417,7 +421,7 @@ def _drop_initials(line: Words, own: set[int], parts: frozenset[str]) -> None:
             between = line.marks[max(at, other)]
             is_name = not line.kept[other] and not line.folds[other][0].isdigit()
             is_side = line.folds[at] in _SIDES and "." not in between and other not in own
-            is_letter = is_side or ("." not in between and _is_of_a_word(line, at))
+            is_letter = is_side or ("." not in between and _is_of_a_word(line, at)) or _is_side_of_view(line, at)
             if is_name and not is_letter and not between.strip(_BESIDE_INITIALS):
                 line.drop(at)
 
@@ -429,10 +433,16 @@ def _is_of_a_word(line: Words, at: int) -> bool:
     if "/" in (line.marks[at], mark):
         return True
     if letter in _SIDES and following in _VIEWS:
-        return mark in (" ", "-", "_")
+        return mark in _BEFORE_VIEWS
     if mark == "-":
         return line.kept[at + 1] and (len(following) > 2 or following.isdigit())
     return mark == " " and letter in _MODES and following == "mode"
+
+
+def _is_side_of_view(line: Words, at: int) -> bool:
+    """`Smith J._L CC`: set off from the initial before it."""
+    is_side = line.folds[at] in _SIDES and not _VIEWS.isdisjoint(line.folds[at + 1 : at + 2])
+    return is_side and line.marks[at] != "." and line.marks[at + 1] in _BEFORE_VIEWS
 
 
 def _named_with(line: Words, at: int) -> Iterator[int]:

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-from .descriptor_words import HOLE, Words, words_in
+from .descriptor_words import HOLE, Words, own_names, words_in, words_of
 from .identifying_forms import (
     GROUPS_OVER_DATES,
     without_addresses_of_the_net,
@@ -57,6 +57,20 @@ def _tells(text: str, identity: Identity) -> bool:
     return identity.found_in(text.encode("utf-8", "replace"), "LO")
 
 
+def names_somebody(text: str, identity: Identity) -> bool:
+    """Whether a part of a name of the header stands in it, however short: `for Cho`."""
+    return bool(own_names(words_of(_plain(text)), identity))
+
+
+def tells_of_somebody(text: str, identity: Identity) -> bool:
+    """As names_somebody; or a date, an ID, or what else identifies by its form, whoever's it is. Of a technical text,
+    whose words no lexicon need know; a version of four numbers (`2.1.3.0`) is taken for an address of the net."""
+    lines = _LINES.split(_plain(text))
+    return names_somebody(text, identity) or any(
+        HOLE in _without_what_identifies(line, identity) or _NUMBER_OF_ID.search(line) for line in lines
+    )
+
+
 def _plain(text: str) -> str:
     """Full-width and other compatible forms as plain characters, and none that is not seen."""
     if text.isascii() and text.isprintable():
@@ -74,16 +88,21 @@ def _plain(text: str) -> str:
 
 
 def _clean_line(line: str, identity: Identity) -> str:
-    marked = without_addresses_of_the_net(line, HOLE)
-    marked = _without_own_ids(_without_addresses(marked, identity), identity)
-    marked = without_long_numbers(marked, HOLE, GROUPS_OVER_DATES)
-    marked = without_dates(marked, HOLE, identity.dates)
-    marked = without_identifying_forms(marked, HOLE)
+    marked = _without_what_identifies(line, identity)
     words = words_in(marked, identity)
     if not any(words.kept):
         return ""
     cleaned = line if HOLE not in marked and all(words.kept) else _joined(words)
     return "" if _tells(cleaned, identity) else cleaned
+
+
+def _without_what_identifies(line: str, identity: Identity) -> str:
+    """Wherever something was taken out, HOLE."""
+    marked = without_addresses_of_the_net(line, HOLE)
+    marked = _without_own_ids(_without_addresses(marked, identity), identity)
+    marked = without_long_numbers(marked, HOLE, GROUPS_OVER_DATES)
+    marked = without_dates(marked, HOLE, identity.dates)
+    return without_identifying_forms(marked, HOLE)
 
 
 def _without_addresses(line: str, identity: Identity) -> str:

@@ -254,6 +254,13 @@ class Outcomes:
         text = decoded(value, vr, scope.charset)
         return text is not None and identity.found_in(text.encode("utf-8", "replace"), vr, tag)
 
+    def _tells_of_somebody(self, value: bytes, vr: str, scope: Scope) -> bool:
+        """Short parts of names count too; under Clean Descriptors also dates and numbers of whoever it is."""
+        from .descriptors import names_somebody, tells_of_somebody  # with its lexicon, for what needs it only
+
+        tells = tells_of_somebody if self.profile.cleans_descriptors else names_somebody
+        return tells(decoded(value, vr, scope.charset) or "", self.context.identity)
+
     def _cleaned(self, scope: Scope, element: Element, value: bytes, data: bytes) -> Outcome:
         """Text of which only what is harmless stays: PS3.15 E.3.5. Lines, and values, are cleaned one by one."""
         tag, vr = element.tag, element.vr
@@ -465,6 +472,8 @@ class Outcomes:
             return b"", None
         mentions = Effect(mentions=uids_told(value)) if vr in _BYTE_VRS else _mentions(vr, value)
         if self._names_patient(scope, element.tag, vr, value) or (mentions and vr in TEXT_VRS):
+            return b"", None
+        if vr in TEXT_VRS and self._tells_of_somebody(value, vr, scope):
             return b"", None
         return self._as_it_is(element, data), mentions
 

@@ -95,6 +95,6 @@ def deidentify_study(task: DeidTask) -> Steps[int]:
     """De-identify one study into its staging folder; how many instances."""
     raw = read_sealed(manifest_of(task.raw), RawInstance)
     clear_staging(task)
-    parts = yield [Call(stage_instances, task, part) for part in parts_of(raw)]
+    parts = yield [Call(stage_instances, task, part) for part in parts_of(raw, lambda one: one.size)]
     (count,) = yield [Call(finish_staging, task, [staged for part in parts for staged in part])]
     return count

@@ -15,7 +15,7 @@ import resource
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -37,13 +37,13 @@ Call = partial  #: of a module-level function; it and its result pickle
 Steps = Generator[Sequence[Call], list[Any], Result]
 
 #: Imported by the server that processes are forked from; `__main__` is what multiprocessing has it import by itself.
-_PRELOADED = ["__main__", "dicom_assets.workflow.staging", "dicom_assets.workflow.validate_part"]
+_PRELOADED = ["__main__", "dicom_assets.workflow.preloaded"]
 #: Address space of a worker, bytes: a file that makes a decoder ask for more ends that worker, not the machine.
 _WORKER_MEMORY = 8 << 30
 #: CPU seconds that a worker may spend on one call; a decoder that runs for ever ends that worker.
 _CALL_SECONDS = 3600
-#: Instances that a call has to do with: some tenths of a second. The same for any number of workers.
-_INSTANCES = 64
+#: Instances, and their bytes, that a call has to do with: some tenths of a second. The same for any number of workers.
+_INSTANCES, _BYTES = 64, 32 << 20
 _CRASHED = "WORKER_CRASHED"
 #: Errors of the machine, not of a study: the stage stops with them.
 _OF_THE_MACHINE = {"DISK_FULL", "NO_PERMISSION", "FILE_OPERATION_FAILED"}
@@ -59,9 +59,20 @@ class Outcome(Generic[Task, Result]):
     detail: str = ""
 
 
-def parts_of(instances: Sequence[Instance]) -> list[Sequence[Instance]]:
-    """Instances of one study, cut into what one call has to do with."""
-    return [instances[start : start + _INSTANCES] for start in range(0, len(instances), _INSTANCES)]
+def parts_of(
+    instances: Iterable[Instance], size_of: Callable[[Instance], int] = lambda _: 0
+) -> list[Sequence[Instance]]:
+    """Instances of one study, cut into what one call has to do with. size_of: bytes of one."""
+    parts: list[list[Instance]] = []
+    bytes_of_last = 0
+    for instance in instances:
+        size = size_of(instance)
+        if not parts or len(parts[-1]) == _INSTANCES or bytes_of_last + size > _BYTES:
+            parts.append([])
+            bytes_of_last = 0
+        parts[-1].append(instance)
+        bytes_of_last += size
+    return parts
 
 
 def map_studies(

@@ -32,13 +32,16 @@ def validate_study(task: ValidationTask) -> Steps[StudyVerdict]:
     manifest = read_sealed(manifest_of(task.staging_folder), StagedInstance)
     staged = [row for row in manifest if not row.reason]
     staged.sort(key=lambda row: row.released_path)
-    told = yield [Call(read_originals, task.raw_folder, [row.file for row in part]) for part in parts_of(raw)]
+    sizes = {row.file: row.size for row in raw}
+    parts = parts_of(sizes, sizes.__getitem__)
+    told = yield [Call(read_originals, task.raw_folder, part) for part in parts]
     unknown = {row.raw_file for row in staged} - {row.file for row in raw}
     originals = Originals(
         merged([*(one.identifiers for one in told), identifiers_of((), task.extra_identifiers)]),
         frozenset(unknown.union(*(one.unreadable for one in told))),
     )
-    proved = yield [Call(prove_instances, task, part, originals) for part in parts_of(staged)]
+    parts = parts_of(staged, lambda row: sizes.get(row.raw_file, 0))
+    proved = yield [Call(prove_instances, task, part, originals) for part in parts]
     pictures = yield [Call(picture_of, path, task.study_key) for path in _pictured(proved)]
     shapes = _shapes(proved)
     judged = yield [Call(conformance.judge, cases, task.promises) for cases in _dealt([case for case, _ in shapes])]

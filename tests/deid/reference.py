@@ -418,6 +418,10 @@ class _Walk:
         if vr in TEXT_VRS and (values.decoded(value, vr, place.charset) is None or uids_told(value)):
             return None
         tells = self.identity.found_in(value, vr, tag) or self._names_patient(tag, vr, value, place)
+        if vr in TEXT_VRS:
+            cleans = self.profile.cleans_descriptors
+            asked = descriptors.tells_of_somebody if cleans else descriptors.names_somebody
+            tells = tells or asked(values.decoded(value, vr, place.charset), self.identity)
         return None if tells else element_of(tag, vr, value)
 
     # the whole

@@ -260,6 +260,7 @@ def test_a_letter_before_a_mammographic_view_is_a_side():
     someone = identity_of([(0x00100010, "PN", "Okonkwo^Chidera")])
     assert clean("Okonkwo, Chidera L MLO Tomosynthesis", someone) == "L MLO Tomosynthesis"
     assert clean("Chidera Okonkwo R CC", someone) == "R CC"
+    assert clean("Okonkwo T._L CC", someone) == "L CC" and clean("Okonkwo T. R MLO", someone) == "R MLO"
     assert clean("Okonkwo L. CC", someone) == "CC" and clean("Okonkwo L", someone) == ""
 
 

@@ -103,14 +103,33 @@ def test_dates_ages_uids_and_names_in_kept_private_elements_follow_the_profile_i
     assert left[6].value[0].StudyDate == left[2].value
 
 
-@pytest.mark.parametrize("told", ["Quillfeather", "for OTTOLINE QUILLFEATHER", "0012345", f"see {INSTANCE}", "2.25.7"])
+@pytest.mark.parametrize(
+    "told", ["Quillfeather", "for OTTOLINE QUILLFEATHER", "0012345", f"see {INSTANCE}", "2.25.7", "for Cho"]
+)
 def test_a_safe_element_that_tells_who_the_patient_is_goes_and_the_others_stay(told: str) -> None:
     dataset = minimal()
+    dataset.OperatorsName = "Cho^Eun-ji"
     block = dataset.private_block(0x0019, "GEMS_ACQU_01", create=True)
     block.add_new(0x9E, "LO", told)
     block.add_new(0x23, "DS", "12.5")
     left = deidentified(dataset, load_profile("research")).private_block(0x0019, "GEMS_ACQU_01")
     assert 0x9E not in left and left[0x23].value in ("12.5", 12.5)
+
+
+@pytest.mark.parametrize("told", ["on 12.05.2014", "D4829104", "call 555-201-0188", "a.b@example.org", "20140305"])
+def test_a_safe_text_that_tells_of_anybody_goes_under_clean_descriptors(told: str) -> None:
+    dataset = minimal()
+    block = dataset.private_block(0x0019, "GEMS_ACQU_01", create=True)
+    block.add_new(0x9E, "LO", told)
+    assert (0x0019, 0x0010) not in deidentified(dataset, load_profile("research"))
+
+
+@pytest.mark.parametrize("told", ["EFGRE3D", "0.984:1", "MRHEAD 20CH", "TE 2.98/5.1", "VERSION 12.4", "12.5 MHz"])
+def test_a_safe_text_that_is_technical_stays(told: str) -> None:
+    dataset = minimal()
+    dataset.private_block(0x0019, "GEMS_ACQU_01", create=True).add_new(0x9E, "LO", told)
+    left = deidentified(dataset, load_profile("research"))
+    assert left.private_block(0x0019, "GEMS_ACQU_01")[0x9E].value == told
 
 
 def test_a_safe_number_that_is_the_patients_goes() -> None:

@@ -43,7 +43,7 @@ def write_ideal(key: AnswerKey, corpus: Path, output: Path, mapping: Path) -> di
             _apply(data_set, path, {answer.action: answer for answer in answers}, answers)
         data_set.preamble = _EMPTY_PREAMBLE
         data_set.file_meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID = new_uid(instance.uid)
-        written[instance.uid] = output / Path(instance.file).name
+        written[instance.uid] = output / f"{Path(instance.file).stem.partition('-')[0]}.dcm"
         data_set.save_as(written[instance.uid], enforce_file_format=True)
     _write_mapping(key, mapping)
     return written
@@ -54,7 +54,8 @@ def _apply(data_set: Dataset, path: str, by_action: dict[Action, Answer], answer
     if Action.PATID_CONSISTENT in by_action:
         element.value = new_id(by_action[Action.PATID_CONSISTENT].text)
     elif Action.UID_CHANGED in by_action:
-        element.value = new_uid(by_action[Action.UID_CHANGED].text)
+        new = new_uid(by_action[Action.UID_CHANGED].text)
+        element.value = new.encode() if element.VR == "UN" else new
     elif Action.DATE_SHIFTED in by_action:
         moved = datetime.date.fromisoformat(str(element.value)[:8]) + SHIFT
         element.value = f"{moved:%Y%m%d}{str(element.value)[8:]}"

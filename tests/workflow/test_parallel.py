@@ -147,3 +147,13 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 1, 64, 65, 1000])
 def test_parts_are_all_there_is_in_order(count: int) -> None:
     assert [number for part in parts_of(range(count)) for number in part] == list(range(count))
+
+
+def test_a_part_holds_no_more_than_it_may_but_for_one_that_is_larger() -> None:
+    mb = 1 << 20
+    assert parts_of([20 * mb, 12 * mb, mb, 90 * mb, mb], lambda size: size) == [
+        [20 * mb, 12 * mb],
+        [mb],
+        [90 * mb],
+        [mb],
+    ]
