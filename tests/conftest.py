@@ -8,6 +8,7 @@ import pytest
 from dicom_assets.quiet import protect_process
 from dicom_assets.settings import DEFAULTS
 from dicom_assets.storage.vault import open_vault
+
 from .support.one_key import ONE_KEY
 
 protect_process()

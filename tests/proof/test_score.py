@@ -5,6 +5,7 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,27 @@ def test_a_date_and_time_keeps_its_time_and_offset_letter_by_letter(copy: Copy, 
     moved = datetime.date.fromisoformat(row.text[:8]) + SHIFT
     copy.spoil(row.instance, put(row, f"{moved:%Y%m%d}{change(row.text[8:])}"))
     assert [failure.answer for failure in copy.scored().failures] == [row]
+
+
+def test_where_times_move_along_so_may_those_of_a_date_and_time(copy: Copy) -> None:
+    row = copy.row(Action.DATE_CONSISTENT, "(0008,002A)")
+    next_day = datetime.date.fromisoformat(row.text[:8]) + SHIFT + datetime.timedelta(1)
+
+    def move(data_set: Dataset) -> None:
+        data_set.StudyTime = "010203"
+        data_set.AcquisitionDateTime = f"{next_day:%Y%m%d}00{row.text[10:]}"
+
+    copy.spoil(row.instance, move)
+    assert copy.scored().failures == []
+
+
+def test_a_word_that_stood_there_is_no_name_with_an_initial(copy: Copy) -> None:
+    row = copy.row(Action.TEXT_REMOVED, "(0010,1040)")
+    text = "THIN AXIAL - THI MAI NGUYEN"
+    key = replace(copy.case.key, answers=[replace(row, value=text, text="THI MAI NGUYEN")])
+    for left, failed in (("THIN AXIAL", 0), ("NGUYENT AXIAL", 1), ("THI AXIAL", 1)):
+        copy.spoil(row.instance, lambda data_set, left=left: setattr(data_set, "PatientAddress", left))
+        assert len(score(key, copy.read()).failures) == failed
 
 
 def test_somebody_elses_old_uid_is_no_new_one(copy: Copy) -> None:

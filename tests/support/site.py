@@ -132,10 +132,10 @@ def adds_up(rows: Iterable[dict]) -> bool:
 
 def snapshot(root: Path, *, with_times: bool = False) -> dict[str, tuple]:
     """Path below root -> digest (and inode and time of change) of every file, of a sealed table: of what it says. But
-    for the audit log, to which each look adds."""
+    for the audit log, to which each look adds, and the name of the mapping key, which is a site's own."""
     found = {}
     for path in sorted(root.rglob("*")):
-        if path.is_file() and path.suffix != ".lock" and path.stem != "audit":
+        if path.is_file() and path.suffix != ".lock" and path.stem not in ("audit", "key_id"):
             status = path.stat()
             digest = content_digest(path) if is_sealed(path) else hashlib.sha256(path.read_bytes()).hexdigest()
             found[str(path.relative_to(root))] = (

@@ -27,6 +27,7 @@ def site_with_daemon(folder: Path) -> Site:
     assert "\nrun_monitoring:\n" in ours
     sooner = ours.replace("\nrun_monitoring:\n", f"\nrun_monitoring:\n{_SOONER}")
     (site.dagster_home / "dagster.yaml").write_text(sooner, "utf-8")
+    runs(site)  # which makes Dagster's databases, before several processes want to
     return site
 
 

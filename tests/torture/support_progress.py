@@ -47,6 +47,10 @@ class Progress:
 
 
 def is_all_done(site: Site) -> bool:
-    """Nothing waits, and every batch has come to its end."""
+    """Nothing waits, nothing is taken whose request is still to be written, and every batch has come to its end."""
     zones = site.zones
-    return not waiting_studies(zones.incoming) and all(is_finished(zones, batch) for batch in arrival_batches(zones))
+    if waiting_studies(zones.incoming):
+        return False
+    batches = arrival_batches(zones)
+    taken = {folder.name for folder in zones.raw_batch("").glob("*/")}
+    return taken <= set(batches) and all(is_finished(zones, batch) for batch in batches)
