@@ -12,6 +12,8 @@ from benchmarks.proof.strict import look
 from benchmarks.proof.table import Result, failures, tables
 from benchmarks.proof.tools import TOOLS, Tool, chosen
 
+_MOST_FOUND = 20  # files that are named
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.proof", description=__doc__)
@@ -66,6 +68,7 @@ def main() -> int:
     if options.failures:
         for column, result in results.items():
             print(f"\n{column}\n{failures(result.score)}")
+            print(*(f"{name}: {sorted(told)}" for name, told in result.findings.found[:_MOST_FOUND]), sep="\n")
     ours = [result for column, result in results.items() if column.startswith(TOOLS[0].name)]
     return 0 if all(result.is_perfect for result in ours) else 1
 

@@ -18,6 +18,7 @@ from .elements import (
     DEEPEST,
     ENCODED_VRS,
     LONG_VRS,
+    NUMBER_BYTES,
     PIXEL_TAGS,
     UNDEFINED,
     Element,
@@ -475,6 +476,8 @@ class Outcomes:
             return b"", None
         if vr in TEXT_VRS and self._tells_of_somebody(value, vr, scope):
             return b"", None
+        if vr in NUMBER_BYTES and value.isascii() and self._tells_of_somebody(value.strip(b"\0"), "LO", scope):
+            return b"", None  # `b of Cho` is a number of eight bytes too
         return self._as_it_is(element, data), mentions
 
 

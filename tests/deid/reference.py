@@ -28,6 +28,7 @@ from dicom_assets.deid import dates, descriptors, values
 from dicom_assets.deid.actions import Action, dummy_for
 from dicom_assets.deid.context import uids_told
 from dicom_assets.deid.dictionary import is_published, is_well_known_uid, name_of, vm_of, vr_of
+from dicom_assets.deid.elements import NUMBER_BYTES
 from dicom_assets.deid.fits import TEXT_VRS, fits, has_form
 from dicom_assets.deid.identity import IDENTIFYING, IDENTIFYING_VRS, identity_of
 from dicom_assets.deid.private_elements import is_creator, vr_by_form
@@ -418,10 +419,11 @@ class _Walk:
         if vr in TEXT_VRS and (values.decoded(value, vr, place.charset) is None or uids_told(value)):
             return None
         tells = self.identity.found_in(value, vr, tag) or self._names_patient(tag, vr, value, place)
-        if vr in TEXT_VRS:
+        if vr in TEXT_VRS or (vr in NUMBER_BYTES and value.isascii()):
             cleans = self.profile.cleans_descriptors
             asked = descriptors.tells_of_somebody if cleans else descriptors.names_somebody
-            tells = tells or asked(values.decoded(value, vr, place.charset), self.identity)
+            text = values.decoded(value if vr in TEXT_VRS else value.strip(b"\0"), "LO", place.charset)
+            tells = tells or asked(text or "", self.identity)
         return None if tells else element_of(tag, vr, value)
 
     # the whole

@@ -1,5 +1,6 @@
 """Safe private elements: PS3.15 Table E.3.10-1, and creators that a profile keeps."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,17 @@ def test_a_safe_text_that_is_technical_stays(told: str) -> None:
     dataset.private_block(0x0019, "GEMS_ACQU_01", create=True).add_new(0x9E, "LO", told)
     left = deidentified(dataset, load_profile("research"))
     assert left.private_block(0x0019, "GEMS_ACQU_01")[0x9E].value == told
+
+
+def test_a_name_in_the_bytes_of_a_safe_number_goes() -> None:
+    dataset = minimal()
+    dataset.OperatorsName = "Cho^Eun-ji"
+    number = struct.unpack("<d", b"b of Cho")[0]
+    block = dataset.private_block(0x0019, "SIEMENS MR HEADER", create=True)
+    block.add_new(0x27, "FD", number)
+    block.add_new(0x0E, "FD", [0.5, 0.25, 0.75])
+    left = deidentified(dataset, load_profile("research")).private_block(0x0019, "SIEMENS MR HEADER")
+    assert 0x27 not in left and left[0x0E].value == [0.5, 0.25, 0.75]
 
 
 def test_a_safe_number_that_is_the_patients_goes() -> None:
