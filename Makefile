@@ -64,7 +64,7 @@ torture: install-test
 torture-mapping: install-test
 	BIT_FLIPS=1000 $(BIN)/python -m pytest -q -s tests/torture/test_bit_flips.py
 	AUDIT_KILLS=200 $(BIN)/python -m pytest -q -s tests/torture/test_audited_reads.py
-	ROTATION_KILLS=1000 $(BIN)/python -m pytest -q -s tests/torture/test_rotation_kills.py
+	ROTATION_KILLS=1000 $(BIN)/python -m pytest -q -s tests/workflow/test_rotation.py
 
 # What archives do and files hold: one killed twenty times while it sends, damaged DICOM streams in both directions,
 # 100,000 studies planned; some hundred thousand damaged instances through the engine (an hour)

@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from mmap import mmap
 from pathlib import Path
 
 from pydicom import dcmread
@@ -51,9 +52,12 @@ _OVERLAY_TYPE, _OVERLAY_DATA = 0x0040, 0x3000
 _TEXTS_OF_OVERLAYS = frozenset({0x0022, 0x1500, 0x4000})
 
 
-def read_file(encoded: bytes) -> FileDataset | None:
+def read_file(encoded: bytes | mmap) -> FileDataset | None:
     """The file as pydicom reads it, without force; None where it cannot, or where what makes it a file is missing."""
-    return _read(io.BytesIO(encoded))
+    if isinstance(encoded, bytes):
+        return _read(io.BytesIO(encoded))
+    encoded.seek(0)
+    return _read(encoded)
 
 
 def read_header(path: Path) -> FileDataset | None:
@@ -61,7 +65,7 @@ def read_header(path: Path) -> FileDataset | None:
     return _read(path)
 
 
-def _read(source: Path | io.BytesIO) -> FileDataset | None:
+def _read(source: Path | io.BytesIO | mmap) -> FileDataset | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

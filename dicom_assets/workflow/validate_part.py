@@ -1,8 +1,11 @@
 """What is proved of some instances of a study, in a worker: each staged file, alone and beside its original."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,12 +113,12 @@ def picture_of(path: Path, study_key: str) -> Thumbnail | None:
     return None if output is None else thumbnail_of(output, study_key)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path) -> bytes | mmap:
     """Nothing where there is no file."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size:
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
+    return b""
 
 
 class _Part:
