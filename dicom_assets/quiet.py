@@ -64,3 +64,8 @@ def hide_tracebacks() -> None:
     sys.excepthook = report
     threading.excepthook = lambda arguments: report(arguments.exc_type, arguments.exc_value, None)
     sys.unraisablehook = lambda _arguments: None
+
+
+def printable(text: str) -> str:
+    """What a peer or a file says, so that no terminal obeys it: what cannot be printed is escaped."""
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from ..errors import REASONS
+from ..quiet import printable
 from ..settings import Settings
 from ..storage.audit import Event, Line, last_lines, read_head, record, verify
 from ..workflow.job import coded_file_errors, zones_of
-from .output import printable, say
+from .output import say
 
 
 def verify_log(options: argparse.Namespace) -> int:

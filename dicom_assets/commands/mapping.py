@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..batches.request import list_batches
 from ..errors import REASONS, BadInput
+from ..quiet import printable
 from ..settings import Settings
 from ..storage.audit import refusals_recorded
 from ..storage.columns import COLUMNS
@@ -22,7 +23,7 @@ from ..workflow.given_pseudonyms import import_pseudonyms
 from ..workflow.job import coded_file_errors, key_of, zones_of
 from ..workflow.reidentify import Found, look_up
 from ..workflow.reidentify import reidentify as reidentified
-from .output import printable, say
+from .output import say
 
 Command = Callable[[Settings, Zones, argparse.Namespace], int]
 

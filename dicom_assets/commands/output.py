@@ -21,8 +21,3 @@ def terminal_progress(what: str, total: int, unit: str = "study") -> Iterator[Ca
 
 def say(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-def printable(text: str) -> str:
-    """What a peer or a file says, so that no terminal obeys it: what cannot be printed is escaped."""
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)

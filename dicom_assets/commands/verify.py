@@ -7,11 +7,12 @@ from dataclasses import asdict
 from functools import partial
 
 from ..errors import BadInput
+from ..quiet import printable
 from ..workflow.job import coded_file_errors
 from ..workflow.pack_layout import is_pack
 from ..workflow.verify import Verification, verify_folder
 from ..workflow.verify_pack import PackVerification, verify_pack
-from .output import printable, say, terminal_progress
+from .output import say, terminal_progress
 
 _FINDINGS_SHOWN = 100
 

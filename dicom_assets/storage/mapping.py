@@ -133,24 +133,25 @@ def key_ids_in_use(zones: Zones) -> set[str]:
 
 def pseudonyms_in_use(zones: Zones, but_not: str) -> dict[str, str]:
     """Original patient ID -> pseudonym over all batches but one."""
-    in_use: dict[str, str] = {}
-    others = [batch for batch in mapped_batches(zones) if batch != but_not]
-    for _, part in read_parts(zones, others, ("Original Patient ID", "Anonymized ID"), why="one pseudonym a patient"):
-        in_use.update(zip(part["Original Patient ID"], part["Anonymized ID"], strict=True))
-    return in_use
+    return dict(_of_others(zones, but_not, ("Original Patient ID", "Anonymized ID"), "one pseudonym a patient"))
 
 
 def offsets_in_use(zones: Zones, but_not: str) -> dict[str, set[int]]:
     """Pseudonym -> by how many days its dates are shifted, over all batches but one; patients whose dates are not
     shifted are left out."""
     in_use: dict[str, set[int]] = {}
-    others = [batch for batch in mapped_batches(zones) if batch != but_not]
     columns = ("Anonymized ID", "date_offset_days")
-    for _, part in read_parts(zones, others, columns, why="one date offset a patient"):
-        for pseudonym, days in zip(*(part[name] for name in columns), strict=True):
-            if days is not None:
-                in_use.setdefault(pseudonym, set()).add(days)
+    for pseudonym, days in _of_others(zones, but_not, columns, "one date offset a patient"):
+        if days is not None:
+            in_use.setdefault(pseudonym, set()).add(days)
     return in_use
+
+
+def _of_others(zones: Zones, but_not: str, columns: Sequence[str], why: str) -> Iterator[tuple]:
+    """The values of these columns, row by row, over all batches but one."""
+    others = [batch for batch in mapped_batches(zones) if batch != but_not]
+    for _, part in read_parts(zones, others, columns, why=why):
+        yield from zip(*(part[name] for name in columns), strict=True)
 
 
 def export_csv(zones: Zones, batches: Iterable[str], out: Path, columns: Sequence[str] = COLUMNS, why: str = "") -> int:

@@ -28,6 +28,7 @@ from ..deid.private_elements import is_creator
 from ..deid.profile import Profile
 from ..deid.values import character_set, decoded
 from ..errors import BadInput, DicomAssetsError, Refused
+from ..quiet import printable
 
 MOST_ELEMENTS = 5000
 _LONGEST = 80  #: characters of a value
@@ -206,5 +207,5 @@ class _Reader:
 
 def harmless(text: str) -> str:
     """Shortened, and with every character that a terminal would obey written as an escape."""
-    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text[: _LONGEST + 1])
+    shown = printable(text[: _LONGEST + 1])
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
