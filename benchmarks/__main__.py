@@ -1,6 +1,6 @@
 """`python -m benchmarks`: speed of every tool on every corpus, then retrieval and receiving; `... speed`,
 `... retrieval` or `... receiving`: one of them; `... memory`: peak memory of the tools; `... stages`: what each stage
-of a batch takes."""
+of a batch takes; `... pixels`: what text in pixels costs."""
 
 import argparse
 import contextlib
@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import hiding_places, memory, peers, receiving, report, retrieval, stages, ways
+from benchmarks import hiding_places, memory, peers, pixel_speed, receiving, report, retrieval, stages, ways
 from benchmarks.run import Bench, Series, count_files, module, warm
 
+PARTS = ("all", "speed", "retrieval", "receiving", "memory", "stages", "pixels")
 CORPORA = ("ct", "mr-enh", "us", "small")
 QUICK = {"ct": "ct=100", "mr-enh": "mr-enh=2", "us": "us=6", "small": "small=500"}
 
@@ -25,9 +26,7 @@ def absolute(path: str) -> Path:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "what", nargs="?", choices=("all", "speed", "retrieval", "receiving", "memory", "stages"), default="all"
-    )
+    parser.add_argument("what", nargs="?", choices=PARTS, default=PARTS[0])
     parser.add_argument("--only", action="append", default=[], metavar="ROW", help="begins with; may be repeated")
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
     parser.add_argument("--rounds", type=int, help="default: 5, of retrieval 3")
@@ -95,6 +94,8 @@ def measured(options: argparse.Namespace, scratch: Path, corpora: Path) -> dict:
     figures = {}
     if options.what == "stages":
         return {"stages": stages.measure(options, scratch, corpora)}
+    if options.what == "pixels":
+        return {"pixels": pixel_speed.measure(options, scratch)}
     if options.what not in ("retrieval", "receiving") and (tools := installed(options.only)):
         print(*(f"- {tool.name} {version}" for tool, version in tools.items()), sep="\n")
         bench = Bench(scratch)

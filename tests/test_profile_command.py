@@ -60,6 +60,25 @@ def test_show_of_an_own_profile_says_what_the_override_did() -> None:
     }  # fmt: skip
 
 
+def test_show_says_what_becomes_of_images_devices_and_faces() -> None:
+    Path("rules.toml").write_text(
+        '[[device]]\nname = "Ours"\nsource = "seen"\nmatch = { Manufacturer = "Quarzwerk" }\nwhole = true\n'
+    )
+    content = 'device_rules = "rules.toml"\nfaces = "release"\n[images]\nphotographs = "clean"\n'
+    basic, own = as_json("show", "basic"), as_json("show", own_profile(content))
+    assert (own["settings"]["photographs"], own["settings"]["own device rules"]) == ("clean", "1")
+    for kind, sign, name, actions in (
+        ("pixels", "visible light", "VL Photographic", ("X", "C")),
+        ("pixels", "ultrasound", "Ultrasound", ("C", "C")),
+        ("pixels", "measured", "CT", ("K", "K")),
+        ("devices", "device", "Aloka SSD-4000", ("C", "C")),
+    ):
+        found = [next(r for r in one[kind] if (r["tag"], r["name"]) == (sign, name)) for one in (basic, own)]
+        assert tuple(rule["action"] for rule in found) == actions, name
+    assert [rule["name"] for rule in own["devices"]][len(basic["devices"]) :] == ["Ours"]
+    assert (basic["faces"][0]["action"], own["faces"][0]["action"]) == ("X", "K")
+
+
 def test_diff_names_what_differs_and_nothing_else() -> None:
     own = own_profile()
     found = as_json("diff", "basic", own)
@@ -91,6 +110,10 @@ def test_an_unknown_profile_is_wrong_usage() -> None:
         ('[overrides]\nPatientID = "Q"', "PROFILE_UNUSABLE", "look at: overrides.PatientID"),
         ('dates = "Quillfeather"', "PROFILE_UNUSABLE", "look at: dates"),
         ("Quillfeather = 1", "PROFILE_UNUSABLE", "look at: the names of the keys"),
+        ('faces = "Quillfeather"', "PROFILE_UNUSABLE", "look at: faces"),
+        ('[images]\nvideos = "clean"', "PROFILE_UNUSABLE", "look at: images"),
+        ('device_rules = "Quillfeather.toml"', "DEVICE_RULES_UNREADABLE", ""),
+        ('device_rules = "own.toml"', "DEVICE_RULES_UNUSABLE", "look at: the names of the keys"),
     ],
 )
 def test_a_profile_file_that_cannot_be_used_says_where_to_look(content: str, code: str, note: str) -> None:

@@ -1,7 +1,6 @@
 """The instances and their answer key: the same for the same seed and number.
 
-plain/         all modalities but ultrasound      ultrasound/   images without any text in them
-burned-in/     radiographs and ultrasound with a name written into their pixels, counted apart
+plain/         images without text in them      burned-in/     radiographs and ultrasound with a name in their pixels
 """
 
 import datetime
@@ -20,23 +19,23 @@ from benchmarks.proof.sheet import Notes, Sheet
 
 SEED = 20241006
 INSTANCES = 400
-PLAIN, ULTRASOUND, BURNED_IN = "plain", "ultrasound", "burned-in"
+PLAIN, BURNED_IN = "plain", "burned-in"
 
 _MODALITIES = "CT MR CT PT CR SR DX MG US MR SR CT US".split()
 _PRIVATE_CREATOR = "1.2.826.0.1.3680043.10.999.9"
 _SIZE = 64  # rows and columns
 _PATIENTS_SHARE = 16  # instances a patient, about
-_BURNED_IN_SHARE = 20  # one of so many is made once more, with a name in its pixels
+_BURNED_IN_SHARE = 10  # one of so many is made once more, with a name in its pixels
+_REACH = 24  # pixels around the text that a tool may change: boxes have margins, and JPEG is blanked by blocks
 
 
 def generate(folder: Path, seed: int = SEED, instances: int = INSTANCES) -> AnswerKey:
     """Write the instances below folder; -> their key, which is written nowhere."""
     key = AnswerKey()
     for number, (series, at, is_enhanced) in enumerate(_plan(seed, instances)):
-        where = ULTRASOUND if series.modality == "US" else PLAIN
         notes, data_set = _filled(series, at, is_enhanced=is_enhanced)
         name = f"{series.modality}{number:04}-{series.who.patient_id}.dcm"
-        path = folder / where / series.who.patient_id / f"study{series.study}" / name
+        path = folder / PLAIN / series.who.patient_id / f"study{series.study}" / name
         _write(data_set, series, path)
         _note(key, notes, data_set, series, path.relative_to(folder).as_posix())
         if number % _BURNED_IN_SHARE == 0:
@@ -128,22 +127,40 @@ def _note(key: AnswerKey, notes: Notes, data_set: Dataset, series: Series, file:
 
 
 def _burned_in(key: AnswerKey, seed: int, number: int, folder: Path) -> None:
-    """One image whose pixels show its patient's name and ID; only these are asked for."""
+    """One image whose pixels show its patient's name and ID; only its pixels are asked for: the text has to go, and
+    what is further from it than a tool may reach has to stay. Half of the ultrasound images say where they measure."""
     who, where = people.patient(seed, number), people.site(seed, number)
-    day, modality = datetime.date(2019, 5, 2), ("US", "CR", "DX")[number % 3]
+    day, modality = datetime.date(2019, 5, 2), ("US", "CR", "US", "DX")[number % 4]
     words = Writer(random.Random(number), who, where, day, "B0000000")
     series = Series(seed, who, where, modality, day, 10**6 + number, 2, words, f"B{10**7 + number}", _SIZE * 4)
     _, data_set = _filled(series, 1)
-    data_set.PixelData = data_set.PixelData[: data_set.Rows * data_set.Columns * data_set.BitsAllocated // 8]
-    data_set.pop("NumberOfFrames", None)
     data_set.BurnedInAnnotation = "YES"
     text = f"{who.name.partition('=')[0].encode('ascii', 'ignore').decode()} {who.patient_id}"
     box = pixels.burn(data_set, text)
+    may_change = pixels.around(box, _REACH)
+    if modality == "US":
+        may_change = _region_below(data_set, may_change) if number % 8 else _no_region(data_set, may_change)
     path = folder / BURNED_IN / f"{modality}{number:03}.dcm"
-    _write(data_set, series, path, ExplicitVRLittleEndian)
+    syntaxes = [one for one in pixels.BURNED_IN if pixels.fits(data_set, one)]
+    _write(data_set, series, path, syntaxes[number // 2 % len(syntaxes)])
     notes = Notes(data_set.SOPInstanceUID, who.patient_id)
     notes.add(Action.PIXELS_HIDDEN, "(7FE0,0010)", ",".join(map(str, box)), text, "HIPAA-A")
+    outside = pixels.fingerprint_outside(data_set, may_change)
+    notes.add(Action.PIXELS_RETAINED, "(7FE0,0010)", outside, pixels.meaning_of(data_set), "TCIA-P15-PIX-K")
     ids = who.patient_id, series.study_uid, series.series_uid
-    syntax, file = str(ExplicitVRLittleEndian), path.relative_to(folder).as_posix()
+    syntax, file = str(data_set.file_meta.TransferSyntaxUID), path.relative_to(folder).as_posix()
     key.instances.append(Instance(notes.instance, file, modality, *ids, syntax, pixels.fingerprint(data_set)))
     key.answers += notes.answers
+
+
+def _region_below(data_set: Dataset, text: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """An ultrasound region from below the text on; -> what is outside of it."""
+    region = data_set.SequenceOfUltrasoundRegions[0]
+    region.RegionLocationMinY0 = top = text[3]
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = data_set.Columns - 1, data_set.Rows - 1
+    return 0, 0, data_set.Columns, top
+
+
+def _no_region(data_set: Dataset, text: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    del data_set.SequenceOfUltrasoundRegions
+    return text

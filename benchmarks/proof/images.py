@@ -49,13 +49,14 @@ def fill(sheet: Sheet, series: Series, number: int, *, is_enhanced: bool) -> Non
 
 
 def _plane(sheet: Sheet, series: Series, number: int) -> None:
+    """Slices too thick to rebuild a face from, which the profile would keep back."""
     sheet.uid("FrameOfReferenceUID", series.frame_of_reference, is_type_1=True)
     sheet.there("PositionReferenceIndicator")
-    sheet.need("ImagePositionPatient", ["-170.0", "-340.5", f"{number * 2.5:.1f}"])
+    sheet.need("ImagePositionPatient", ["-170.0", "-340.5", f"{number * 5.0:.1f}"])
     sheet.need("ImageOrientationPatient", ["1", "0", "0", "0", "1", "0"])
     sheet.need("PixelSpacing", ["0.664", "0.664"])
-    sheet.keep("SliceThickness", "2.5")
-    sheet.keep("SliceLocation", f"{number * 2.5:.1f}")
+    sheet.keep("SliceThickness", "5.0")
+    sheet.keep("SliceLocation", f"{number * 5.0:.1f}")
     sheet.keep("PatientPosition", "HFS")
 
 
@@ -144,7 +145,7 @@ def _enhanced(sheet: Sheet, series: Series, number: int, rng: random.Random) -> 
     index.data_set.DimensionIndexPointer, index.data_set.FunctionalGroupPointer = 0x00209057, 0x00209111
     measures = sheet.item("SharedFunctionalGroupsSequence").item("PixelMeasuresSequence")
     measures.keep("PixelSpacing", ["0.9", "0.9"])
-    measures.keep("SliceThickness", "1.2")
+    measures.keep("SliceThickness", "5.0")
     for frame in range(frames):
         group = sheet.item("PerFrameFunctionalGroupsSequence")
         content = group.item("FrameContentSequence")
@@ -153,7 +154,7 @@ def _enhanced(sheet: Sheet, series: Series, number: int, rng: random.Random) -> 
         content.keep("InStackPositionNumber", frame + 1)
         content.keep("DimensionIndexValues", frame + 1)
         content.words("FrameComments", series.words.short(rng.choice(REASONS)))
-        group.item("PlanePositionSequence").keep("ImagePositionPatient", ["-120", "-130", f"{frame}.5"])
+        group.item("PlanePositionSequence").keep("ImagePositionPatient", ["-120", "-130", f"{frame * 5}.5"])
         derivation = group.item("DerivationImageSequence")
         derivation.words("DerivationDescription", series.words.short("average of two echoes"))
         source = derivation.item("SourceImageSequence")

@@ -35,6 +35,8 @@ PASSED_BY_NOTHING = frozenset(
     (Action.TEXT_REMOVED, Action.DATE_SHIFTED, Action.DATE_CONSISTENT, Action.UID_CHANGED, Action.PIXELS_HIDDEN)
 )
 
+ABOUT_PIXELS = frozenset((Action.PIXELS_RETAINED, Action.PIXELS_HIDDEN))
+
 _PART = re.compile(
     r'\((?P<group>[0-9A-F]{4}),(?:"(?P<creator>[^"]*)",)?(?P<element>[0-9A-F]{2,4})\)(?:\[(?P<item>#?[^\]]+)\])?'
 )

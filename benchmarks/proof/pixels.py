@@ -1,6 +1,7 @@
 """Pixels: made, encoded in a transfer syntax, told apart again, and written on."""
 
 import hashlib
+import io
 import random
 
 import numpy as np
@@ -25,6 +26,11 @@ NATIVE = (
     + (DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
 )
 COMPRESSED = (RLELossless, JPEG2000Lossless)
+#: Each in its turn for images with text in their pixels
+BURNED_IN = (
+    *(ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless, JPEG2000Lossless),
+    *(ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian),
+)
 
 
 def set_pixels(data_set: Dataset, rng: random.Random, rows: int, columns: int, *, bits: int, frames: int = 1) -> None:
@@ -61,9 +67,13 @@ def encode(data_set: Dataset, transfer_syntax: str) -> None:
     data_set.file_meta.TransferSyntaxUID = transfer_syntax
 
 
-def _to_jpeg(data_set: Dataset) -> None:
-    import io
+def fits(data_set: Dataset, transfer_syntax: str) -> bool:
+    """JPEG here for grey of 8 bits only."""
+    is_grey = data_set.BitsAllocated == 8 and data_set.PhotometricInterpretation == "MONOCHROME2"
+    return is_grey or transfer_syntax != JPEGBaseline8Bit
 
+
+def _to_jpeg(data_set: Dataset) -> None:
     shape = (int(data_set.get("NumberOfFrames", 1)), data_set.Rows, data_set.Columns)
     frames = np.frombuffer(data_set.PixelData, np.uint8)[: np.prod(shape)].reshape(shape)
     streams = []
@@ -83,12 +93,28 @@ def fingerprint(data_set: Dataset) -> str:
     if "PixelData" not in data_set:
         numbers = [str(item.NumericValue) for item in _measured(data_set)]
         return hashlib.sha256("|".join(numbers).encode()).hexdigest() if numbers else ""
+    return fingerprint_outside(data_set, (0, 0, 0, 0))
+
+
+def fingerprint_outside(data_set: Dataset, box: tuple[int, int, int, int]) -> str:
+    """As fingerprint, of all but the pixels in the box (left, top, right, bottom) of all frames; it ends on the box."""
+    picture = frames_of(data_set)
+    if picture is None:
+        return ""
+    left, top, right, bottom = box
+    little = picture.astype(picture.dtype.newbyteorder("<"))
+    little[:, top:bottom, left:right] = 0
+    digest = hashlib.sha256(f"{picture.shape}".encode() + little.tobytes()).hexdigest()
+    return f"{digest} outside {left},{top},{right},{bottom}" if any(box) else digest
+
+
+def frames_of(data_set: Dataset) -> np.ndarray | None:
+    """As stored: (frames, rows, columns) or (frames, rows, columns, samples). None: they cannot be decoded."""
     try:
         picture = pixel_array(data_set, raw=True)
     except Exception:  # whatever a decoder raises on what a tool has written
-        return ""
-    little = picture.astype(picture.dtype.newbyteorder("<"))
-    return hashlib.sha256(f"{picture.shape}".encode() + little.tobytes()).hexdigest()
+        return None
+    return picture if int(data_set.get("NumberOfFrames") or 1) > 1 else picture[None]
 
 
 def meaning_of(data_set: Dataset) -> str:
@@ -120,15 +146,21 @@ def _measured(data_set: Dataset) -> list[Dataset]:
 
 
 def burn(data_set: Dataset, text: str) -> tuple[int, int, int, int]:
-    """Write text on the pixels of a single native frame; -> left, top, right, bottom of what was written."""
+    """Write text on the pixels of all native frames; -> left, top, right, bottom of what was written."""
     dtype = np.uint8 if data_set.BitsAllocated == 8 else np.uint16
-    shape = data_set.Rows, data_set.Columns
-    picture = np.frombuffer(data_set.PixelData, dtype)[: shape[0] * shape[1]].reshape(shape).copy()
-    letters = mask_of(text, shape)
-    picture[letters] = (1 << data_set.BitsStored) - 1
-    put(data_set, picture[None])
+    shape = int(data_set.get("NumberOfFrames", 1)), data_set.Rows, data_set.Columns
+    picture = np.frombuffer(data_set.PixelData, dtype)[: np.prod(shape)].reshape(shape).copy()
+    letters = mask_of(text, shape[1:])
+    picture[:, letters] = (1 << data_set.BitsStored) - 1
+    put(data_set, picture)
     rows, columns = np.nonzero(letters.any(axis=1))[0], np.nonzero(letters.any(axis=0))[0]
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def around(box: tuple[int, int, int, int], reach: int) -> tuple[int, int, int, int]:
+    """The box and so many pixels around it."""
+    left, top, right, bottom = box
+    return max(0, left - reach), max(0, top - reach), right + reach, bottom + reach
 
 
 def mask_of(text: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -12,7 +12,7 @@ from itertools import product
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from benchmarks.proof.key import Action, AnswerKey
+from benchmarks.proof.key import ABOUT_PIXELS, AnswerKey
 from benchmarks.proof.letters import bare, plain_forms
 from benchmarks.proof.moves import day_and_rest, moves, moves_times
 from benchmarks.proof.output import Made, Output
@@ -38,8 +38,9 @@ class Findings:
 
 
 def look(key: AnswerKey, output: Output) -> Findings:
-    """Burned-in text is not looked for."""
-    asked = {one.instance for one in key.answers if one.action is not Action.PIXELS_HIDDEN}
+    """Planted strings only in instances whose headers are asked for."""
+    asked = {one.instance for one in key.answers}
+    with_header = {one.instance for one in key.answers if one.action not in ABOUT_PIXELS}
     findings = Findings(dropped=len(asked - output.made.keys()), added=len(output.added))
     shifts = {patient: set(days) for patient, days in moves(key, output).items()}
     allowed = 1 if moves_times(key, output) else 0
@@ -48,7 +49,7 @@ def look(key: AnswerKey, output: Output) -> Findings:
     patient_of = {one.uid: one.patient for one in key.instances}
     wanted = _wanted(key, {patient: days for patient, days in shifts.items() if len(days) == 1})
     for uid, made in output.made.items():
-        if uid not in asked:
+        if uid not in with_header:
             continue
         name = made.path.relative_to(output.folder).as_posix()
         ways, plain = wanted[patient_of[uid]]

@@ -25,10 +25,8 @@ class Result:
 
     @property
     def is_perfect(self) -> bool:
-        """Burned-in text is not asked for."""
-        asked = [failure for failure in self.score.failures if failure.answer.action is not Action.PIXELS_HIDDEN]
         seen = self.findings
-        return not (asked or seen.dropped or seen.added or seen.uneven or seen.merged or seen.found)
+        return not (self.score.failures or seen.dropped or seen.added or seen.uneven or seen.merged or seen.found)
 
 
 def _sum(one: _T, other: _T) -> _T:
@@ -39,7 +37,7 @@ def tables(results: Mapping[str, Result]) -> str:
     """results: tool and version -> its result."""
     scores, findings = [one.score for one in results.values()], [one.findings for one in results.values()]
     head = ("failed of asked", *results)
-    rows = [_row(action, action, scores) for action in Action if action is not Action.PIXELS_HIDDEN]
+    rows = [_row(action, action, scores) for action in Action]
     rows += [_row(label, family, scores) for family, label in FAMILIES.items()]
     rows.append(["**all, strictly**", *(f"**{_percent(score.percent)}**" for score in scores)])
     rows.append(["all, as the challenge counts", *(_percent(score.lenient_percent) for score in scores)])
@@ -49,7 +47,7 @@ def tables(results: Mapping[str, Result]) -> str:
         ["patients whose intervals changed", *(str(one.uneven) for one in findings)],
         ["patients merged under one ID", *(str(one.merged) for one in findings)],
         ["files with a planted string anywhere", *(str(len(one.found)) for one in findings)],
-        ["burned-in text: shown / hidden / withheld", *map(_burned_in, scores)],
+        ["images with text kept back", *(str(score.withheld) for score in scores)],
     ]
     return f"{table(head, rows)}\n\n{table(('besides', *results), strict)}"
 
@@ -76,8 +74,3 @@ def _row(label: str, what: str, scores: Iterable[Score]) -> list[str]:
 def _percent(value: float) -> str:
     """Cut, not rounded: 100 % means all."""
     return f"{int(value * 1000) / 1000:.3f} %".replace("100.000", "100")
-
-
-def _burned_in(score: Score) -> str:
-    shown = score.failed[Action.PIXELS_HIDDEN]
-    return f"{shown} / {score.total[Action.PIXELS_HIDDEN] - shown} / {score.withheld}"

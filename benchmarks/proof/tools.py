@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.peers import OURS, PEERS_PYTHON, REPOSITORY, first_line
-from benchmarks.proof.corpus import ULTRASOUND
 from benchmarks.proof.key import AnswerKey
 from benchmarks.proof.output import Output, read_output
 
@@ -18,7 +17,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Tool:
-    """command: with {input}, {output}, {scratch} for keys and mappings, and {profile}. maps: it writes uids.csv and
+    """command: with {input}, {output}, and {scratch} for keys and mappings. maps: it writes uids.csv and
     patients.csv to {scratch}/mapping."""
 
     name: str
@@ -31,24 +30,20 @@ class Tool:
         return first_line(sys.executable if self.name == OURS else PEERS_PYTHON, "-c", ask)
 
     def run(self, corpus: Path, key: AnswerKey, scratch: Path) -> Output:
-        """Each folder of the corpus for itself, so that ours can be told that ultrasound is clean; one mapping."""
+        scratch.mkdir(parents=True)
         output = scratch / "output"
-        output.mkdir(parents=True)
+        arguments = [part.format(input=corpus, output=output, scratch=scratch) for part in self.command]
         with (scratch / "log").open("wb") as log:
-            for folder in sorted(path for path in corpus.iterdir() if path.is_dir()):
-                profile = HERE / "unexamined-research.toml" if folder.name == ULTRASOUND else "research"
-                places = {"input": folder, "output": output / folder.name, "scratch": scratch, "profile": profile}
-                arguments = [part.format(**places) for part in self.command]
-                run = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY)
-                if run.returncode not in _DONE:
-                    print(f"{self.name} on {folder.name}: exit status {run.returncode}", file=sys.stderr)
+            run = subprocess.run(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY)
+        if run.returncode not in _DONE:
+            print(f"{self.name}: exit status {run.returncode}", file=sys.stderr)
         mapping = scratch / "mapping" if self.maps else None
         return read_output(output, key, mapping)
 
 
 def _ours() -> Tool:
     program = str(Path(sys.executable).with_name("dicom-assets"))
-    options = "--profile {profile} --mapping {scratch}/mapping --key-file {scratch}/key --json"
+    options = "--profile research --mapping {scratch}/mapping --key-file {scratch}/key --json"
     return Tool(OURS, (program, "deidentify", "{input}", "{output}", *options.split()), maps=True)
 
 

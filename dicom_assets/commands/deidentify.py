@@ -4,12 +4,12 @@ import argparse
 import json
 from functools import partial
 
-from ..deid.profile import load_profile
 from ..deid.pseudonyms import PseudonymKey
 from ..errors import REASONS
 from ..settings import Settings
 from ..storage.keys import load_or_make_key
 from ..workflow.folder import check_places, deidentify_folder, usable_processors
+from ..workflow.site_profile import site_profile
 from .output import say, terminal_progress
 
 _COUNTS = ("read", "deidentified", "quarantined", "not_dicom", "bytes", "seconds")
@@ -20,7 +20,7 @@ def deidentify(options: argparse.Namespace) -> int:
     settings = Settings.from_env()
     key_file = options.key_file or settings.pseudonym_key_file
     check_places(options.source, options.target, options.mapping, key_file)
-    profile = load_profile(options.profile or settings.profile)
+    profile = site_profile(options.profile or settings.profile)
     result = deidentify_folder(
         options.source,
         options.target,

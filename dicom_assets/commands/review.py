@@ -10,17 +10,21 @@ from functools import cache
 
 from ..batches.key import check_key
 from ..deid.profile import load_profile
-from ..errors import REASONS, BadInput
+from ..errors import REASONS, BadInput, DicomAssetsError
+from ..pixels.boxes import ALL_FRAMES, Box
+from ..pixels.cleaner import cleaner
 from ..settings import Settings
 from ..storage.audit import Event, record, refusals_recorded, usable_reason
-from ..storage.decisions import DISCARD, RELEASE, read_decisions
+from ..storage.decisions import read_decisions
 from ..storage.instance_files import FileSource
 from ..storage.permissions import refuse_open_folders
+from ..storage.verdicts import DISCARD, RELEASE
 from ..storage.zones import Zones
 from ..workflow.job import coded_file_errors, zones_of
 from ..workflow.review import Decided, check, decide
 from ..workflow.review_header import Header, header_of
 from ..workflow.review_items import WATCHED, Item, find_item, items, refusal_to_release
+from ..workflow.review_pixels import Seen, check_place, draw, rectangles, seen
 from .output import say
 
 _COLUMNS = ("item", "reason", "modality", "bytes", "can", "decision")
@@ -47,7 +51,7 @@ def list_items(options: argparse.Namespace) -> int:
 
 
 def show_item(options: argparse.Namespace) -> int:
-    """The original's header, as far as it can be read."""
+    """The original's header, as far as it can be read, and what a program finds in its pixels; or one frame of them."""
     settings = Settings.from_env()
     zones, profile = zones_of(settings), load_profile(settings.profile)
     with refusals_recorded(zones, "review show"), coded_file_errors():
@@ -55,11 +59,19 @@ def show_item(options: argparse.Namespace) -> int:
         item, _ = find_item(zones, options.item)
         if item is None:
             raise BadInput("REVIEW_ITEM_GONE")
+        if options.png:
+            check_place(zones, options.png)
         record(zones, Event.REVIEW_READ, f"{item.name} {item.reason}", options.reason)
         say("What follows identifies a patient; it stands in the audit log that you have read it.")
         with item.file.open("rb", buffering=0) as file:
             header = header_of(FileSource(file.fileno()), profile)
-    _print_header(item, header, profile.name)
+        if not options.png:
+            _print_header(item, header, profile.name)
+        image = seen(item.file, profile)
+        boxes = _print_pixels(item, image) if image else ()
+        if options.png:
+            draw(zones, item, options.frame, boxes, options.png, options.reason)
+            say("The picture identifies a patient: delete it once you have looked.")
     return 0
 
 
@@ -78,17 +90,18 @@ def _decide(options: argparse.Namespace, verdict: str) -> int:
     names = list(dict.fromkeys(options.items))
     with refusals_recorded(zones, f"review {verdict}"), coded_file_errors():
         refuse_open_folders(zones)
+        blank = rectangles(options.blank)
         if not (why := usable_reason(options.reason)):
             raise BadInput("REVIEW_REASON_MISSING")
         for name in names:
             find_item(zones, name)
     for name in names:
         with refusals_recorded(zones, f"review {verdict} {name}"):
-            check(zones, verdict, name)
+            check(zones, verdict, name, blank)
     done = []
     for name in names:
         with refusals_recorded(zones, f"review {verdict} {name}"):
-            done.append(decide(zones, verdict, name, why))
+            done.append(decide(zones, verdict, name, why, blank))
         _print_decided(verdict, done[-1])
     _say_what_is_next(done, settings.arrivals.deidentify_at_once)
     return 0
@@ -127,7 +140,10 @@ def _modalities() -> frozenset[str]:
 
 
 def _print_table(rows: Sequence[Mapping]) -> None:
-    lines = [_COLUMNS, *([_cell(row[name]) for name in _COLUMNS] for row in rows)]
+    _print_aligned([_COLUMNS, *([_cell(row[name]) for name in _COLUMNS] for row in rows)])
+
+
+def _print_aligned(lines: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -148,6 +164,28 @@ def _print_header(item: Item, header: Header, profile: str) -> None:
         print(line.encode(encoding, "backslashreplace").decode(encoding))
     if header.code:
         print(f"reading ended at byte {header.position}: {header.code}: {REASONS.get(header.code, '')}")
+
+
+def _print_pixels(item: Item, image: Seen) -> tuple[Box, ...]:
+    """How large it is, why it is risky, and what a program would blank, numbered as in the picture."""
+    extent = image.extent
+    frames = f", {extent.frames} frames, counted from 0" if extent.frames > 1 else ""
+    print(f"image: {extent.columns} pixels across, {extent.rows} down{frames}")
+    if why := ", ".join(filter(None, (image.plan.sign, f"face {image.face}" if image.face else ""))):
+        print(f"why it is risky: {why}")
+    try:
+        boxes = cleaner().find(item.file, image.plan)
+    except DicomAssetsError as error:
+        say(f"No program looked at it: {error}")
+        return ()
+    rows = [("box", "frame", "left", "top", "right", "bottom", "source")]
+    for number, box in enumerate(boxes, 1):
+        frame = "all" if box.frame == ALL_FRAMES else box.frame
+        rows.append((number, frame, box.left, box.top, box.right, box.bottom, box.source))
+    print(f"what a program would blank: {'' if boxes else 'nothing'}".rstrip())
+    if boxes:
+        _print_aligned([[str(cell) for cell in row] for row in rows])
+    return boxes
 
 
 def _print_decided(verdict: str, one: Decided) -> None:

@@ -13,15 +13,15 @@ from functools import lru_cache
 from ..errors import BadInput, DicomAssetsError, Refused
 from .actions import Action
 from .context import Context, Effect, merged
-from .dictionary import name_of, tag_of
+from .dictionary import name_of, tag_of, vr_of
 from .elements import PIXEL_DATA, MoreNeeded, NotInOrder, Source, encode, encode_sequence, header_at
 from .identity import identity_of
 from .outcomes import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, changed
 from .part10 import Opened, file_meta, framed, in_order, opened
-from .pixel_data import pixel_parts, refuse_overlay_in_pixels
+from .pixel_data import overlays_in_pixels, pixel_parts, refuse_overlay_among_pixels
 from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
-from .survey import CHARACTER_SET, NO_MARKS, Mark, Surveyor
+from .survey import CHARACTER_SET, NO_MARKS, TOLD, Mark, Surveyor
 from .values import character_set, codecs, decoded, is_uid, readings
 from .walk import Walk
 
@@ -38,8 +38,9 @@ _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
 _SOP_CLASS, _MODALITY, _ISSUER, _PIXEL_REPRESENTATION = 0x00080016, 0x00080060, 0x00100021, 0x00280103
 _STUDY, _SERIES, _INSTANCE = PLACING_UIDS
 _TRAILING_PADDING = 0xFFFCFFFC
-#: Elements that Notes gives as text
-_TOLD = tuple((tag_of(keyword), keyword) for keyword in ("ImageType", "ConversionType", "BurnedInAnnotation"))
+_TOLD_TAGS = tuple(map(tag_of, TOLD))
+_NUMBERS = frozenset(tag for tag in _TOLD_TAGS if vr_of(tag) == "US")
+_SEQUENCES = frozenset(tag for tag in _TOLD_TAGS if vr_of(tag) == "SQ")
 
 
 _Told = tuple[str, tuple[str, ...]]  #: what the caller tells of the patient: pseudonym, other known values
@@ -47,7 +48,8 @@ _Told = tuple[str, tuple[str, ...]]  #: what the caller tells of the patient: ps
 
 @dataclass(frozen=True)
 class Notes:
-    """Of the original: whose it is, and what triage asks. values: keyword -> text, `\\`-separated."""
+    """Of the original: whose it is, and what triage asks. values: keyword -> text, `\\`-separated, of the elements of
+    TOLD that are there; numbers in digits, sequences as they are encoded, each byte a character."""
 
     patient_id: str = field(repr=False)
     study_instance_uid: str = field(repr=False)
@@ -56,6 +58,7 @@ class Notes:
     modality: str
     values: Mapping[str, str] = field(repr=False)
     has_pixels: bool
+    transfer_syntax_uid: str  #: of the output
 
 
 @dataclass(frozen=True)
@@ -375,11 +378,11 @@ def _walked(reader: _Reader, context: Context) -> _Pass:
         except MoreNeeded:
             reader.read_more()
     reader.header_end = position
-    refuse_overlay_in_pixels(noted)
     pixels: list[bytes | range] = []
     tail: list[bytes] = []
     if position < source.size:
         noted[PIXEL_DATA] = b""
+        refuse_overlay_among_pixels(noted)
         pixels, stop, tag = pixel_parts(file, position, noted, effects, context.identity)
         tail, behind = _tail(source, walk, stop, tag)
         effects += behind
@@ -444,15 +447,39 @@ def _uid(noted: dict[int, bytes], tag: int) -> str:
 
 def _notes(file: Opened, look: _Look) -> Notes:
     noted = look.noted
+    charset = noted.get(CHARACTER_SET, b"")
+    values = _values(charset, tuple(map(noted.get, _TOLD_TAGS)))
+    if overlays_in_pixels(noted):
+        values = {**values, "OverlayInPixelData": "YES"}  # of no element alone
     return Notes(
-        patient_id=_patient_id_as_text(_patient_id(look), noted.get(CHARACTER_SET, b"")),
+        patient_id=_patient_id_as_text(_patient_id(look), charset),
         study_instance_uid=_text(noted, _STUDY),
         sop_instance_uid=_text(noted, _INSTANCE) or file.sop_instance_uid,
         sop_class_uid=_text(noted, _SOP_CLASS) or file.sop_class_uid,
         modality=_text(noted, _MODALITY),
-        values={keyword: _text(noted, tag) for tag, keyword in _TOLD if tag in noted},
+        values=values,
         has_pixels=PIXEL_DATA in noted,
+        transfer_syntax_uid=file.syntax,
     )
+
+
+@lru_cache(64)
+def _values(charset: bytes, told: tuple[bytes | None, ...]) -> Mapping[str, str]:
+    """The same object for the instances of a series that say the same."""
+    pairs = zip(TOLD, _TOLD_TAGS, told, strict=True)
+    return {keyword: _told(tag, value, charset) for keyword, tag, value in pairs if value is not None}
+
+
+def _told(tag: int, value: bytes, charset: bytes) -> str:
+    if tag in _NUMBERS:
+        return str(int.from_bytes(value[:2], "little"))
+    if tag in _SEQUENCES:
+        return value.decode("latin-1")
+    value = value.strip(b" \0")
+    if value.isascii():
+        return value.decode("ascii")
+    text = decoded(value, vr_of(tag), character_set(charset) or b"")
+    return value.decode("latin-1") if text is None else text
 
 
 @lru_cache(256)

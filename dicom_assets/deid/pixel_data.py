@@ -24,6 +24,8 @@ from .streams import text_beside_pixels
 
 _ROWS, _COLUMNS, _FRAMES = 0x00280010, 0x00280011, 0x00280008
 _SAMPLES, _BITS, _PHOTOMETRIC = 0x00280002, 0x00280100, 0x00280004
+_BITS_STORED, _HIGH_BIT = 0x00280101, 0x00280102
+_OVERLAY_BIT_POSITIONS = frozenset(group << 16 | 0x0102 for group in range(0x6000, 0x6100, 2))
 _LONGEST_EXCESS = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
 _EMPTY_ITEM = b"\xfe\xff\x00\xe0\0\0\0\0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
@@ -80,11 +82,24 @@ def pixel_parts(
     return parts, value + length, tag
 
 
-def refuse_overlay_in_pixels(noted: dict[int, bytes]) -> None:
-    """Overlays in the unused bits of the pixel data cannot be seen here, and go nowhere by removing elements."""
-    for tag, value in noted.items():
-        if tag & 0xFF00FFFF == 0x60000102 and value.strip(b"\0") and (tag & 0xFFFF0000 | 0x3000) not in noted:
-            raise Refused("OVERLAY_IN_PIXEL_DATA")
+def overlays_in_pixels(noted: Mapping[int, bytes]) -> list[int]:
+    """The bits of the pixel data in which overlays are stored (PS3.3 C.9.2, retired): they do not go by removing
+    elements."""
+    if _OVERLAY_BIT_POSITIONS.isdisjoint(noted):  # of nearly all, and asked of each
+        return []
+    return [
+        int.from_bytes(value[:2], "little")
+        for tag, value in noted.items()
+        if tag in _OVERLAY_BIT_POSITIONS and value.strip(b"\0") and (tag & 0xFFFF0000 | 0x3000) not in noted
+    ]
+
+
+def refuse_overlay_among_pixels(noted: Mapping[int, bytes]) -> None:
+    """An overlay in bits that the pixels use too cannot be cleared without changing them."""
+    high = _number(noted, _HIGH_BIT, -1)
+    lowest = high - _number(noted, _BITS_STORED, high + 1) + 1
+    if any(high < 0 or lowest <= bit <= high for bit in overlays_in_pixels(noted)):
+        raise Refused("OVERLAY_IN_PIXEL_DATA")
 
 
 def _native_bytes(values: Mapping[int, bytes], tag: int, length: int) -> int:

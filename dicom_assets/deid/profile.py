@@ -10,6 +10,7 @@ import json
 import tomllib
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
+from pathlib import Path
 
 from . import private_elements, structured_reports
 from .actions import Action, attribute_type, resolve
@@ -20,8 +21,9 @@ from .rules import BY_TYPE, E_1_1, EDITION, Rule, canonical, rules_of
 from .tables import bytes_of, lexicons, rows_of
 
 #: Raised whenever the same rules would give other bytes; part of the digest.
-ENGINE = 4
+ENGINE = 5
 
+_IMAGE_RULES = Path(__file__).parents[1] / "pixels"  #: its tables: triage, devices, faces
 _SOP_CLASS_UID, _CODE_MEANING, _TEXT_VALUE, _ENCAPSULATED_DOCUMENT = 0x00080016, 0x00080104, 0x0040A160, 0x00420011
 _DATE_VRS = frozenset(("DA", "DT", "TM"))
 #: What is cleaned by a rule under which many values stay as they are
@@ -247,7 +249,8 @@ def load_profile(name: str) -> Profile:
 
 
 def _digest(chosen: dict, rules: dict[int, Rule]) -> str:
-    """Of all that decides the output's bytes: choices, rules, tables, and the engine's version."""
+    """Of all that decides the output's bytes: choices, rules, tables, what becomes of which image, and the engine's
+    version."""
     tables = [
         E_1_1,
         "attribute_types.json",
@@ -266,6 +269,7 @@ def _digest(chosen: dict, rules: dict[int, Rule]) -> str:
                 if isinstance(value, frozenset) else value) for key, value in chosen.items()),
         [(rule.tag, rule.code) for _, rule in sorted(rules.items())],
         [(table, hashlib.sha256(bytes_of(table)).hexdigest()) for table in tables],
+        [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in sorted(_IMAGE_RULES.glob("*.toml"))],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

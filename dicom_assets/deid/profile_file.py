@@ -31,6 +31,14 @@ OPTIONS = {
     "retain_safe_private": ("113111", "Retain Safe Private Option"),
     "retain_institution_identity": ("113112", "Retain Institution Identity Option"),
 }
+#: Kind of image that triage names (pixels/triage.toml) -> what a profile may ask for: text blanked where some is found,
+#: a person's look, or release without either
+IMAGE_KINDS = {
+    "radiographs": ("clean", "release"),
+    "photographs": ("review", "clean", "release"),
+    "videos": ("review", "release"),
+    "audio": ("review", "release"),
+}
 #: Date policy -> the option that is the same thing in the standard's words
 _OPTION_OF_DATES = {"shift": "retain_longitudinal_modified_dates", "keep": "retain_longitudinal_full_dates"}
 #: VRs whose values can be cleaned. Where the table asks for it on another (an AE title, a code, bytes), nobody could
@@ -62,6 +70,10 @@ class Choices:
     #: at most. One known date gives away a patient's other dates whatever the range; a narrow one is guessed sooner.
     shift_days: int
     pixels: str  #: clean, quarantine or unexamined
+    images: dict[str, str]  #: kind of IMAGE_KINDS -> what is asked for
+    #: Head slices from which a face can be rebuilt: withhold, deface (by the site's own tool) or release
+    faces: str
+    device_rules: str  #: the site's own, TOML as pixels/devices.toml; in a profile file the name of that file
     encapsulated: str  #: encapsulated documents: quarantine (the instance), drop (the document) or allow
     uid_root: str  #: of new UIDs, without the last dot; empty: 2.25
     issuer_counts: bool  #: IssuerOfPatientID is part of who the patient is
@@ -80,11 +92,21 @@ def choices_of(name: str) -> Choices:
         own = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         raise BadInput("PROFILE_UNREADABLE") from None
+    if isinstance(own.get("device_rules"), str):
+        own["device_rules"] = _beside(path, own["device_rules"])
     base = own.pop("base", "basic")
     _ask(base in SHIPPED, "base")
     _ask("table" not in own, "base")  # the table is the base's
     stem = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem)[:_LONGEST_NAME]
     return _over(_shipped(base), own, stem)
+
+
+def _beside(profile: Path, name: str) -> str:
+    """The text of a file that a profile names, relative to its own place."""
+    try:
+        return (profile.parent / name).read_text("utf-8") if name else ""
+    except (OSError, ValueError):
+        raise BadInput("DEVICE_RULES_UNREADABLE") from None
 
 
 def description_of(name: str) -> str:
@@ -132,6 +154,7 @@ def _over(base: Choices, own: dict, name: str) -> Choices:
         "options": frozenset(options),
         "dates": dates,
         "groups": base.groups | own.get("groups", {}) | {"dates": dates != "keep", "regenerate_uids": not retains_uids},
+        "images": base.images | own.get("images", {}),
         "overrides": base.overrides | _overrides(own.get("overrides", {}), dates),
         "private_creators": tuple(sorted(one.strip() for one in own.get("private_creators", base.private_creators))),
     }
@@ -213,6 +236,10 @@ def _is_table_of(allowed: object, kind: type) -> Callable[[object], bool]:
     )
 
 
+def _is_images(value: object) -> bool:
+    return isinstance(value, dict) and all(outcome in IMAGE_KINDS.get(kind, ()) for kind, outcome in value.items())
+
+
 def _is_creators(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) and 0 < len(one.strip()) <= 64 for one in value)
 
@@ -225,6 +252,9 @@ _FORMS: dict[str, Callable[[object], bool]] = {
     "dates": lambda value: value in ("remove", "year", "shift", "keep"),
     "shift_days": lambda value: type(value) is int and 1 <= value <= _LONGEST_SHIFT,
     "pixels": lambda value: value in ("clean", "quarantine", "unexamined"),
+    "images": _is_images,
+    "faces": lambda value: value in ("withhold", "deface", "release"),
+    "device_rules": lambda value: isinstance(value, str),
     "encapsulated": lambda value: value in ("quarantine", "drop", "allow"),
     "uid_root": _is_uid_root,
     "issuer_counts": lambda value: type(value) is bool,

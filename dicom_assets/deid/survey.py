@@ -22,12 +22,20 @@ from .identity import IDENTIFYING, IDENTIFYING_VRS
 from .values import character_set
 
 CHARACTER_SET = 0x00080005
+#: What Notes.values tells, for triage: how the image came about, its device, the part of the body, the geometry
+TOLD = tuple(
+    """ImageType ConversionType BurnedInAnnotation RecognizableVisualFeatures SpecimenLabelInImage Manufacturer
+    ManufacturerModelName SoftwareVersions StudyDescription SeriesDescription ProtocolName BodyPartExamined
+    AnatomicRegionSequence SequenceOfUltrasoundRegions SharedFunctionalGroupsSequence SliceThickness
+    SpacingBetweenSlices NumberOfFrames Rows Columns SamplesPerPixel BitsAllocated PhotometricInterpretation""".split()
+)
 _NOTED_TAGS = [
     tag_of(keyword)
-    for keyword in """SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID PatientID IssuerOfPatientID
-    SpecificCharacterSet PixelRepresentation Modality ImageType ConversionType BurnedInAnnotation Rows Columns
-    NumberOfFrames SamplesPerPixel BitsAllocated PhotometricInterpretation""".split()
-]
+    for keyword in (
+        "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "IssuerOfPatientID",
+        "SpecificCharacterSet", "PixelRepresentation", "BitsStored", "HighBit", "Modality", *TOLD,
+    )
+]  # fmt: skip
 #: Elements of the top level whose values are noted: patient and place, character set, geometry, what triage asks, and
 #: whether overlays hide in pixels; and the VRs that they may state. The value of one that states another is noted under
 #: the tag's negative.

@@ -48,6 +48,7 @@ class DemoInstance:
     series_instance_uid: str
     modality: str
     shows_text: bool  #: an identity is drawn into the pixels
+    shows_face: bool  #: a slice so thin that a face could be rebuilt from its series
 
 
 @dataclass(frozen=True)

@@ -152,6 +152,7 @@ FULL: tuple[StudyPlan, ...] = (
     _study("castellanos", "TAC de tórax {name}", "ct 32", "tail private nested"),
     _study("castellanos", "Ecografía", "us-text 3, us 2", "meta"),
     _study("ormsby", "Hand, growth plate {name}", "dx 2, mr-t1 16", "preamble private"),
+    _study("lindqvist", "MR brain {name}", "mr-t2 16, mr-thin 10", "nested"),
 )
 
 SMALL: tuple[StudyPlan, ...] = (

@@ -29,14 +29,15 @@ def _ct(slot: Slot) -> Dataset:
 
 
 def _mr(slot: Slot) -> Dataset:
-    weighting = slot.kind.removeprefix("mr-").upper()
-    data_set = new_instance(slot, MRImageStorage, "MR", f"{weighting} axial")
+    is_thin = slot.kind == "mr-thin"
+    weighting = "T1" if is_thin else slot.kind.removeprefix("mr-").upper()
+    data_set = new_instance(slot, MRImageStorage, "MR", "T1 3D" if is_thin else f"{weighting} axial")
     timed(data_set, slot)
     data_set.ImageType = ["ORIGINAL", "PRIMARY", "M", "SE"]
     set_pixels(data_set, np.clip(np.rint(slice_of(weighting, slot, slot.size)), 0, 4095).astype(np.uint16), 12)
-    place(data_set, slot, 240 / slot.size, 4)
+    place(data_set, slot, 240 / slot.size, 1 if is_thin else 4)
     data_set.ScanningSequence, data_set.SequenceVariant, data_set.ScanOptions = "SE", "NONE", ""
-    data_set.MRAcquisitionType, data_set.EchoTrainLength = "2D", 1
+    data_set.MRAcquisitionType, data_set.EchoTrainLength = "3D" if is_thin else "2D", 1
     data_set.RepetitionTime, data_set.EchoTime = (500, 12) if weighting == "T1" else (4000, 95)
     data_set.MagneticFieldStrength, data_set.FlipAngle = 3, 90
     data_set.WindowCenter, data_set.WindowWidth = 500, 1000
@@ -81,4 +82,4 @@ def _pt(slot: Slot) -> Dataset:
     return data_set
 
 
-BUILDERS: dict[str, Callable[[Slot], Dataset]] = {"ct": _ct, "mr-t1": _mr, "mr-t2": _mr, "pt": _pt}
+BUILDERS: dict[str, Callable[[Slot], Dataset]] = {"ct": _ct, "mr-t1": _mr, "mr-t2": _mr, "mr-thin": _mr, "pt": _pt}

@@ -47,6 +47,7 @@ DEFAULTS = {
     "DICOM_MAPPING_KEY_FILE": "data/keys/mapping.key",
     "DICOM_MAPPING_KEY_COMMAND": "",
     "DICOM_PROFILE": "basic",
+    "DICOM_DEFACE_COMMAND": "",
     **DELIVERY_DEFAULTS,
     **AUDITING_DEFAULTS,
 }
@@ -59,7 +60,7 @@ _OF_AN_ARCHIVE = re.compile(r"DICOM_PACS_([2-9]_.*|HOURS|DICOMWEB_.*|TLS|INSTANC
 class Settings:
     """One process's settings. Paths: absolute. archives: in the order in which they are asked; the first is always
     there, without host and URL where no archive is configured. mapping_key_command: a program and its arguments, which
-    stands in for mapping_key_file; empty where there is none."""
+    stands in for mapping_key_file; empty where there is none. deface_command: likewise, which removes faces."""
 
     archives: tuple[ArchiveSettings, ...]
     hours: Hours
@@ -69,6 +70,7 @@ class Settings:
     mapping_key_file: Path
     mapping_key_command: tuple[str, ...]
     profile: str
+    deface_command: tuple[str, ...]
     delivery: DeliverySettings
     receiver: ReceiverSettings
     arrivals: ArrivalSettings
@@ -96,8 +98,9 @@ class Settings:
             released_root=Path(value["DICOM_RELEASED_ROOT"]).absolute(),
             pseudonym_key_file=Path(value["DICOM_PSEUDONYM_KEY_FILE"]).absolute(),
             mapping_key_file=Path(value["DICOM_MAPPING_KEY_FILE"]).absolute(),
-            mapping_key_command=command(value["DICOM_MAPPING_KEY_COMMAND"]),
+            mapping_key_command=command(value["DICOM_MAPPING_KEY_COMMAND"], "SETTING_KEY_COMMAND"),
             profile=value["DICOM_PROFILE"],
+            deface_command=command(value["DICOM_DEFACE_COMMAND"], "SETTING_DEFACE_COMMAND"),
             delivery=read_delivery(given),
             receiver=read_receiver(given),
             arrivals=read_arrivals(given),

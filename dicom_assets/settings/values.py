@@ -46,12 +46,12 @@ def path(text: str) -> Path | None:
     return Path(text).absolute() if text else None
 
 
-def command(text: str) -> tuple[str, ...]:
+def command(text: str, code: str) -> tuple[str, ...]:
     """A program and its arguments, quoted as for a shell; none is started. Empty where text is."""
     try:
         return tuple(shlex.split(text))
     except ValueError:
-        raise BadInput("SETTING_KEY_COMMAND") from None
+        raise BadInput(code) from None
 
 
 def switch(text: str) -> bool:

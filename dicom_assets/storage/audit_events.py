@@ -38,6 +38,7 @@ class Event(Enum):
     DELIVERY = ("delivery", "110102", "E")
     DELETE = ("delete", "110105", "D")
     REVIEW_READ = ("review read", "110103", "R")
+    REVIEW_PICTURE = ("review picture", "110106", "R")
     REVIEW_RELEASE = ("review release", "110103", "U")
     REVIEW_DISCARD = ("review discard", "110103", "D")
     AUDIT_READ = ("audit read", "110101", "R")

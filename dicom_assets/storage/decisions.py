@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 
 from .atomic import exclusive_lock, remove_unfinished
 from .tables import read_sealed, write_sealed
+from .verdicts import DISCARD
 from .zones import Zones
-
-RELEASE, DISCARD = "release", "discard"
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,17 @@ class Decision:
     why: str  #: the reviewer's own words
     who: str  #: of the operating system's users
     when: str  #: UTC, ISO 8601
+    blank: str = ""  #: rectangles that are blanked before it goes on, as pixels.boxes.Box.text, with blanks between
 
     @property
     def text(self) -> str:
         """As StagedInstance.review has it."""
-        return f"{self.verdict} {self.reason}"
+        return f"{self.verdict} {self.reason} {self.blank}".rstrip()
 
 
-def decision(item: str, sha256: str, reason: str, verdict: str, why: str) -> Decision:
+def decision(item: str, sha256: str, reason: str, verdict: str, why: str, blank: str = "") -> Decision:
     """Of this user, now."""
-    return Decision(item, sha256, reason, verdict, why, _user(), datetime.now(UTC).isoformat(timespec="seconds"))
+    return Decision(item, sha256, reason, verdict, why, _user(), datetime.now(UTC).isoformat(timespec="seconds"), blank)
 
 
 def read_decisions(zones: Zones, study_key: str) -> list[Decision]:

@@ -67,6 +67,8 @@ class StagedInstance:
     key_id: str  #: names the pseudonym key without telling it
     date_offset_days: int | None = None  #: by which its dates were shifted; None where they were not
     review: str = ""  #: what a reviewer decided of this content, as `release CODE`; empty where nobody has
+    pixels: str = ""  #: JSON of what was found and blanked in its pixels (pixels/cleaned.py); empty where nobody looked
+    face: str = ""  #: as pixels/faces.py has it: `recognisable`, `removed`, `unknown` or empty
 
     @property
     def is_discarded(self) -> bool:

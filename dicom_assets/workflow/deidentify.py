@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..pixels.cleaner import extra_is_installed
 from ..storage.atomic import has_digest
 from ..storage.decisions import decisions_on
 from ..storage.ledger import StudyRow, require_stage, write_stage
@@ -12,6 +13,7 @@ from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, batc
 from ..storage.raw import require_originals
 from ..storage.tables import read_sealed
 from .closing import unless_closed
+from .deface import FACE_NOT_REMOVED
 from .job import Job, working_on
 from .parallel import Call, Outcome, Steps, map_studies, parts_of
 from .staging import DeidTask, Rules, clear_staging, finish_staging, stage_instances
@@ -37,6 +39,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
                 resolved[row.study_key].identifiers,
                 _patients(job, row.study_key, others),
                 {sha256: one.text for sha256, one in decisions_on(job.zones, row.study_key).items()},
+                job.deface,
             )
             for row in rows
             if row.received
@@ -75,7 +78,8 @@ def _ledger_row(row: StudyRow, failed: Outcome | None, staged: list[StagedInstan
 
 def is_current(task: DeidTask) -> bool:
     """The staging manifest rests on these very inputs, this profile, this key and what reviewers decided, and what it
-    names is there: staged, or released already."""
+    names is there: staged, or released already; and nothing was kept back for an extra that is installed now, or for
+    want of a program that removes faces."""
     staged = read_sealed(manifest_of(task.staging), StagedInstance)
     raw = read_sealed(manifest_of(task.raw), RawInstance)
     rules = task.rules.profile_digest, task.key_id
@@ -83,6 +87,8 @@ def is_current(task: DeidTask) -> bool:
     return (
         bool(staged)
         and {(s.raw_file, s.raw_sha256, s.profile_digest, s.key_id, s.review) for s in staged} == inputs
+        and not (extra_is_installed() and any(one.reason == "PIXELS_EXTRA_MISSING" for one in staged))
+        and not (task.deface and any(one.reason == FACE_NOT_REMOVED for one in staged))
         and all(
             (task.staging / one.file).is_file() or has_digest(task.released / one.released_path, one.sha256)
             for one in staged

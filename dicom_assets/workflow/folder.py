@@ -10,7 +10,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -74,11 +74,14 @@ def deidentify_folder(
     workers: int,
     progress: Progress,
 ) -> FolderResult:
-    """Every file of the folder source, or the one file, into target; tables into mapping. See check_places.
+    """Every file of the folder source, or the one file, into target; tables into mapping. See check_places. No face is
+    removed: what the profile would have defaced is kept back.
 
     Raises BadInput, Refused or RetryLater with a code where the run as a whole cannot go on (the disk is full, another
     run works here, a link stands in target); until all outputs are made nothing in target and mapping changes."""
     started = time.monotonic()
+    if profile.faces == "deface":  # that takes a whole series
+        profile = replace(profile, faces="withhold")
     try:
         with ExitStack() as stack:
             unfinished = stack.enter_context(working_folder(target, RELEASED_FOLDER))

@@ -13,11 +13,13 @@ from ..deid.deidentify import Deidentifier, notes_of
 from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
 from ..deid.values import is_uid
-from ..errors import BadInput, DicomAssetsError, from_os_error
-from ..pixels.triage import triage
+from ..errors import BadInput, DicomAssetsError, Refused, from_os_error
+from ..pixels.cleaned import Plan
+from ..pixels.cleaner import cleaner
 from ..quiet import describe_bug
 from ..storage.instance_files import FileSource, write_parts
 from ..storage.zones import RELEASED_FILE
+from .pixel_plan import plan_of
 
 NOT_DICOM = "NOT_DICOM"
 #: Address of "DICM" behind the preamble, PS3.10 7.1
@@ -100,7 +102,7 @@ class FolderWorker:
             return self._deidentified(name, source)
         except OSError as error:  # of the target: those of the source are BadInput
             raise from_os_error(error) from None
-        except DicomAssetsError as error:
+        except (BadInput, Refused) as error:
             return self._kept_back(name, source, error.code)
         except MemoryError:
             return self._kept_back(name, source, "WORKER_DIED")
@@ -120,7 +122,6 @@ class FolderWorker:
             sop = instance
         row = Row(
             name,
-            reason="" if self._profile.pixels == "unexamined" else triage(notes),
             place=place,
             bytes=source.size,
             patient_id=_encodable(notes.patient_id),
@@ -128,13 +129,19 @@ class FolderWorker:
             study=self._known(notes.study_instance_uid) or result.study_instance_uid,
             sop=sop,
         )
-        if row.reason:
-            return row
+        try:
+            plan = plan_of(self._profile, notes)
+            temp, tags = self._write(source, result.parts), result.tags
+            if plan is not None:
+                temp, blanked = self._cleaned(source, temp, plan)
+                tags += ("PixelData",) if blanked else ()
+        except (BadInput, Refused) as error:
+            return row._replace(reason=error.code)
         told = self._told
         shared = tuple([pair for pair in uids if pair in told])
         return row._replace(
-            temp=self._write(source, result.parts),
-            tags=self._one_text(result.tags),
+            temp=temp,
+            tags=self._one_text(tags),
             uid_tags=self._one_text(result.uid_tags),
             uids=self._not_yet_told(uids) if len(shared) < len(uids) else (),
             shared=self._one_set(shared),
@@ -175,6 +182,24 @@ class FolderWorker:
         finally:
             os.close(handle)
         return f"{self._name}/{self._written}"
+
+    def _cleaned(self, source: FileSource, uncleaned: str, plan: Plan) -> tuple[str, bool]:
+        """The name among the unfinished of a file like uncleaned, which is no more, with its pixels cleaned and proved;
+        whether anything was blanked. Raises as Cleaner.clean, and leaves no file then."""
+        self._written += 1
+        before, after = (Path(self._unfinished, name) for name in (uncleaned.rpartition("/")[2], str(self._written)))
+        original = Path(f"/proc/{os.getpid()}/fd/{source.handle}")  # the very file, whatever has its name by now
+        try:
+            os.close(os.open(after, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, RELEASED_FILE))
+            cleaned = cleaner().clean(original, before, after, plan)
+            if problems := cleaner().prove(original, after, cleaned):
+                raise BadInput(problems[0])
+        except BaseException:
+            after.unlink(missing_ok=True)
+            raise
+        finally:
+            before.unlink()
+        return f"{self._name}/{self._written}", bool(cleaned.boxes)
 
     def _one_text(self, names: tuple[str, ...]) -> str:
         """`A; B; C`, the same object for the same names: instances of a series share it on their way."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from ..deid.profile import Profile, load_profile
+from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
 from ..errors import DicomAssetsError, Refused, from_os_error
 from ..pacs.archive import Archive
@@ -24,6 +24,7 @@ from ..storage.zones import Zones
 from .archives import archive_from
 from .breaker import breaker_folder
 from .politeness import NO_TURNS, Politeness, Turn, nothing, say_on_stderr
+from .site_profile import site_profile
 
 #: progress(what, total) gives a function to call once a study is done
 Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
@@ -36,7 +37,8 @@ def no_progress(_what: str, _total: int) -> Iterator[Callable[[], None]]:
 
 @dataclass(frozen=True)
 class Job:
-    """archives: in the order in which they are asked; at least one."""
+    """archives: in the order in which they are asked; at least one. deface: the site's program that removes faces, with
+    its arguments; empty where there is none."""
 
     zones: Zones
     archives: tuple[Archive, ...]
@@ -45,6 +47,7 @@ class Job:
     workers: int
     progress: Progress = no_progress
     politeness: Politeness = field(default_factory=Politeness)
+    deface: tuple[str, ...] = ()
 
     @property
     def archive(self) -> Archive:
@@ -125,11 +128,12 @@ def job_of(
     return Job(
         zones=zones,
         archives=archives_of(settings),
-        profile=load_profile(settings.profile),
+        profile=site_profile(settings.profile),
         key=key,
         workers=os.cpu_count() or 1,
         progress=progress,
         politeness=Politeness(breaker_folder(zones), None if urgent else settings.hours, turn, say),
+        deface=settings.deface_command,
     )
 
 

@@ -25,6 +25,12 @@ _SYNTAX, _CHARACTER_SET, _CODE_VALUE, _PATIENT_ID = 0x00020010, 0x00080005, 0x00
 _METHOD, _CODES, _LONGITUDINAL = 0x00120063, 0x00120064, 0x00280303
 #: Written by whoever de-identifies: these, and that the identity is removed
 _OWN = frozenset({_CHARACTER_SET, 0x00120062, _METHOD, _CODES, _LONGITUDINAL})
+#: Clean Pixel Data Option, CID 7050
+CLEAN_PIXEL_DATA = "113101"
+BURNED_IN = 0x00280301
+#: Written in step with pixels that are cleaned: colour space and planes where they are encoded anew, offset tables; and
+#: gone, where they told of the pixels as they were: smallest and largest value, icon. proof.py looks at them
+WITH_PIXELS = frozenset({BURNED_IN, 0x00280004, 0x00280006, 0x00280106, 0x00280107, 0x00880200, 0x7FE00001, 0x7FE00002})
 _BIG_ENDIAN = b"1.2.840.10008.1.2.2"
 #: Of codes and numbers that the profile does not keep; an age is capped
 _DUMMIES = frozenset({b"ANONYMIZED", b"0", b"000Y", b"090Y"})
@@ -33,9 +39,13 @@ Problem = tuple[str, str]  #: reason code, place
 Values = dict[tuple, Piece]  #: by path and tag
 
 
-def compare_values(original: Sequence[Piece], output: Sequence[Piece], promises: Promises) -> Iterator[Problem]:
+def compare_values(
+    original: Sequence[Piece], output: Sequence[Piece], promises: Promises, are_pixels_cleaned: bool = False
+) -> Iterator[Problem]:
     """original: at the output's paths. A value is the original's, or of a text some of its words, or stands for none;
     and what the profile keeps is still there."""
+    aside = WITH_PIXELS if are_pixels_cleaned else frozenset()
+    original, output = ([p for p in pieces if _top_tag(p) not in aside] for pieces in (original, output))
     before, after = _values(original), _values(output)
     pseudonym = value_at_top(output, _PATIENT_ID).encode("latin-1")
     is_big_endian = any(piece.tag == _SYNTAX and piece.value.strip(b" \0") == _BIG_ENDIAN for piece in original)
@@ -78,19 +88,25 @@ def _is_made_of(words: set[str], old: set[str]) -> bool:
     return all(any(one.startswith(word) or one.endswith(word) for one in old) for word in words - old)
 
 
-def statement_problems(output: Sequence[Piece], promises: Promises) -> Iterator[Problem]:
-    """What the file says of its de-identification (PS3.15 E.1.1) is what the profile does."""
+def statement_problems(
+    output: Sequence[Piece], promises: Promises, are_pixels_cleaned: bool = False
+) -> Iterator[Problem]:
+    """What the file says of its de-identification (PS3.15 E.1.1) is what the profile does, and what was done to its
+    pixels."""
     codes = [
         piece.value.strip(b" \0").decode("latin-1")
         for piece in output
         if piece.tag == _CODE_VALUE and [tag for tag, _ in piece.path] == [_CODES]
     ]
-    if sorted(codes) != sorted(promises.codes):
+    cleaned = [CLEAN_PIXEL_DATA] if are_pixels_cleaned and "113100" in promises.codes else []
+    if sorted(codes) != sorted([*promises.codes, *cleaned]):
         yield "STATEMENT_WRONG", "(0012,0064)"
     if promises.digest not in value_at_top(output, _METHOD):
         yield "STATEMENT_WRONG", "(0012,0063)"
     if value_at_top(output, _LONGITUDINAL) != promises.longitudinal:
         yield "STATEMENT_WRONG", "(0028,0303)"
+    if are_pixels_cleaned and value_at_top(output, BURNED_IN) != "NO":
+        yield "STATEMENT_WRONG", "(0028,0301)"
 
 
 def _values(pieces: Sequence[Piece]) -> Values:
@@ -98,11 +114,12 @@ def _values(pieces: Sequence[Piece]) -> Values:
     return {
         (piece.path, piece.tag): piece
         for piece in pieces
-        if not piece.zone
-        and piece.vr not in _ELSEWHERE
-        and piece.tag not in PIXEL_TAGS
-        and (piece.path[0][0] if piece.path else piece.tag) not in _OWN
+        if not piece.zone and piece.vr not in _ELSEWHERE and piece.tag not in PIXEL_TAGS and _top_tag(piece) not in _OWN
     }
+
+
+def _top_tag(piece: Piece) -> int:
+    return piece.path[0][0] if piece.path else piece.tag
 
 
 def _plain(piece: Piece, vr: str) -> bytes:

@@ -1,26 +1,17 @@
 """What a profile does to which element, and why: for `profile show`, `profile diff`, `profile list` and the README."""
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 
 from ..deid.profile import Profile, load_profile
 from ..deid.profile_file import SHIPPED, description_of
 from ..deid.rules import E_1_1, canonical
 from ..deid.structured_reports import AGE_OR_BIRTH, content_item_action
 from ..deid.tables import rows_of
-
-
-@dataclass(frozen=True)
-class ShownRule:
-    """tag: `(gggg,eeee)`, x for any digit; a code for content items; empty for a class of elements. action: PS3.15's
-    code, compound ones as the table has them."""
-
-    tag: str
-    name: str
-    action: str
-    why: str
+from ..pixels.devices import rules_in
+from .image_rules import devices, faces, images
+from .shown_rule import ShownRule
+from .site_profile import site_profile
 
 
 @dataclass(frozen=True)
@@ -33,12 +24,14 @@ class ShownProfile:
     classes: tuple[ShownRule, ...]  #: standard elements without a rule, by what decides over them
     private: tuple[ShownRule, ...]
     content_items: tuple[ShownRule, ...]  #: of structured reports
-    pixels: tuple[ShownRule, ...]  #: which instances are taken for showing text
+    pixels: tuple[ShownRule, ...]  #: what becomes of which image, in the order in which triage asks
+    devices: tuple[ShownRule, ...]  #: where known devices write text
+    faces: tuple[ShownRule, ...]
 
 
 def show(name: str) -> ShownProfile:
     """name: a shipped profile's, or the path of a profile file. Raises BadInput."""
-    profile = load_profile(name)
+    profile = site_profile(name)
     return ShownProfile(
         name=profile.name,
         description=description_of(name) if name in SHIPPED else "",
@@ -48,7 +41,9 @@ def show(name: str) -> ShownProfile:
         classes=tuple(_classes(profile)),
         private=tuple(_private(profile)),
         content_items=tuple(_content_items(profile)),
-        pixels=tuple(_pixels(profile)),
+        pixels=tuple(images(profile)),
+        devices=tuple(devices(profile)),
+        faces=tuple(faces(profile)),
     )
 
 
@@ -59,6 +54,9 @@ def _settings(profile: Profile) -> dict[str, str]:
         "groups off": ", ".join(switch for switch, on in profile.groups.items() if not on) or "none",
         "dates": profile.dates + (f", up to {profile.shift_days} days" if profile.dates == "shift" else ""),
         "pixels": profile.pixels,
+        **profile.images,
+        "faces": profile.faces,
+        "own device rules": str(len(rules_in(profile.device_rules))),
         "encapsulated documents": profile.encapsulated,
         "root of new UIDs": profile.uid_root or "2.25",
         "issuer of the patient ID": "counts" if profile.issuer_counts else "does not count",
@@ -144,19 +142,6 @@ def _content_items(profile: Profile) -> Iterator[ShownRule]:
         yield ShownRule("", f"any other item ({value_type})", action, "its value type")
 
 
-def _pixels(profile: Profile) -> Iterator[ShownRule]:
-    """action: X where the instance is quarantined, K where it is released as it is."""
-    rules = tomllib.loads(files("dicom_assets.pixels").joinpath("triage.toml").read_text("utf-8"))
-    action = "K" if profile.pixels == "unexamined" else "X"
-    end = "released as it is, and every report says so" if action == "K" else "quarantined where it cannot be cleaned"
-    signs = {"text_likely": "text is likely", "review": "a person has to look", "audio": "a person has to listen"}
-    for reason, sign in signs.items():
-        for uid, name in rules[reason].get("sop_classes", {}).items():
-            yield ShownRule(uid, name, action, f"{sign}: {end}")
-        for keyword, values in rules[reason].get("values", {}).items():
-            yield ShownRule("", f"{keyword}: {', '.join(values)}", action, f"{sign}: {end}")
-
-
 # for people and programs
 
 _SECTIONS = {
@@ -164,7 +149,9 @@ _SECTIONS = {
     "classes": "Elements without a rule of their own",
     "private": "Private elements",
     "content_items": "Content items of structured reports",
-    "pixels": "Images",
+    "pixels": "Images, by the first line that fits",
+    "devices": "Devices that write text into their images",
+    "faces": "Faces",
 }
 
 
@@ -196,7 +183,7 @@ class Difference:
 
 def diff(first: str, second: str) -> tuple[Difference, ...]:
     """Every element, content item and image of which the action or its reason differs. Raises BadInput."""
-    one, other = (_each(load_profile(name)) for name in (first, second))
+    one, other = (_each(site_profile(name)) for name in (first, second))
     nothing = ShownRule("", "", "", "")
     return tuple(
         Difference(*place, (a.action, b.action), (a.why, b.why))
@@ -207,7 +194,7 @@ def diff(first: str, second: str) -> tuple[Difference, ...]:
 
 def _each(profile: Profile) -> dict[tuple[str, str], ShownRule]:
     """By tag and name."""
-    parts = (_rules, _without_rule, _private, _content_items, _pixels)
+    parts = (_rules, _without_rule, _private, _content_items, images, devices, faces)
     return {(rule.tag, rule.name): rule for part in parts for rule in part(profile)}
 
 

@@ -1,6 +1,7 @@
 """What a profile says that becomes of elements, as far as the proof holds the outputs to it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..deid.profile import Profile
 
@@ -17,7 +18,8 @@ class Promises:
     those that follow the date policy; of all others nothing but a placeholder may be left. lasting: UIDs and sequences
     that never go, so that a reference in them lasts. removed, emptied: elements that are always so. unchanged: elements
     that stay as they are. digest: the profile's, as De-identification Method has it. codes: values of its Code
-    Sequence. longitudinal: Longitudinal Temporal Information Modified."""
+    Sequence. longitudinal: Longitudinal Temporal Information Modified. pixels, images, faces, device_rules: the
+    profile's own (pixels.triage.SiteRules)."""
 
     kept: frozenset[int] = frozenset()
     cleaned: frozenset[int] = frozenset()
@@ -32,6 +34,10 @@ class Promises:
     digest: str = ""
     codes: tuple[str, ...] = ()
     longitudinal: str = ""
+    pixels: str = "clean"
+    images: Mapping[str, str] = field(default_factory=dict)
+    faces: str = "withhold"
+    device_rules: str = ""
 
 
 def promises_of(profile: Profile) -> Promises:
@@ -52,4 +58,8 @@ def promises_of(profile: Profile) -> Promises:
         digest=profile.digest[:16],
         codes=tuple(value for value, _, _ in profile.codes),
         longitudinal=profile.longitudinal,
+        pixels=profile.pixels,
+        images=profile.images,
+        faces=profile.faces,
+        device_rules=profile.device_rules,
     )

@@ -35,7 +35,14 @@ from .uid_pairs import compare_studies
 from .validate import validate_study
 from .validate_part import ValidationTask
 from .verdict import Finding, StudyVerdict, withheld_instances
-from .withdraw import begin_release, finish_release, read_release, report_stands, withdraw
+from .withdraw import (
+    begin_release,
+    finish_release,
+    is_released_by_this_batch_alone,
+    read_release,
+    report_stands,
+    withdraw,
+)
 
 #: Reasons of a study of which nothing was de-identified: it has no manifest that speaks of its instances
 _FAILED_WHOLE = {"WORKER_CRASHED", "INTERNAL_ERROR", "ORIGINAL_UNREADABLE", PSEUDONYM_CONFLICT}
@@ -48,6 +55,7 @@ class _Study:
 
     row: StudyRow
     quarantined: Counter[str]
+    manifest: list[StagedInstance]
     staged: dict[str, StagedInstance]
     withheld: dict[str, str]  #: new SOPInstanceUID -> reason code
 
@@ -171,7 +179,7 @@ def _decide(
     staged = {Path(one.file).stem: one for one in manifest if row.deidentified and not one.reason}
     whole = _reason_against_all(row, verdict, failed)
     if whole:
-        return _Study(row, quarantined, staged, dict.fromkeys(staged, whole))
+        return _Study(row, quarantined, manifest, staged, dict.fromkeys(staged, whole))
     judged = {facts.instance for facts in verdict.instances}
     own = {finding.instance: finding.reason for finding in verdict.findings}
     of_study = [one.reason for one in across if one.study_key == row.study_key]
@@ -182,9 +190,12 @@ def _decide(
             withheld.setdefault(uid, "VALIDATION_FAILED")
         if not mapped.names(one):
             withheld.setdefault(uid, "MAPPING_ROW_MISSING")
-        elif conflicts(job.zones.released / one.released_path, one, job.profile.digest):
+        elif conflicts(job.zones.released / one.released_path, one, job.profile.digest) and not (
+            # Of what this batch alone has released, a reviewer may decide otherwise, such as to blank more.
+            one.review and is_released_by_this_batch_alone(job.zones, batch, one.released_path)
+        ):
             withheld.setdefault(uid, "RELEASED_COPY_DIFFERS")
-    return _Study(row, quarantined, staged, withheld)
+    return _Study(row, quarantined, manifest, staged, withheld)
 
 
 def _reason_against_all(row: StudyRow, verdict: StudyVerdict | None, failed: dict[str, str]) -> str:
@@ -227,6 +238,7 @@ def _report(
         withheld=tuple((key, reason, count) for (key, reason), count in sorted(withheld.items())),
         held_back=stays,
         key_ids=(one.key_id for study in studies for one in study.staged.values()),
+        manifests=(one for study in studies if study.row.reason not in _FAILED_WHOLE for one in study.manifest),
     )
 
 

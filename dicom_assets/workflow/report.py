@@ -48,6 +48,8 @@ class ReportRow:
     frames: int
     bytes: int
     sha256: str
+    pixels: str
+    blanked: int
     released: bool
     passed: bool
     findings: tuple[str, ...]

@@ -10,7 +10,9 @@ from importlib.metadata import version
 from typing import Protocol
 
 from ..storage.ledger import StudyRow, sums_that_fail
+from ..storage.manifests import StagedInstance
 from ..storage.tables import to_parquet
+from .report_pixels import PixelReport, pixel_report
 from .verdict import (
     CHECKS,
     Finding,
@@ -51,6 +53,7 @@ class BatchReport:
     profile: str
     profile_digest: str
     pixels: str  #: the profile's rule for text in images: clean, quarantine, unexamined
+    faces: str  #: the profile's rule for recognisable faces: withhold, deface, release
     dates: str  #: the profile's rule for dates: remove, year, shift, keep
     codes: tuple[tuple[str, str, str], ...]  #: (value, scheme, meaning) in (0012,0064) of every file
     switches_off: tuple[str, ...]  #: groups of elements that the profile leaves as they are
@@ -70,6 +73,7 @@ class BatchReport:
     release_sha256: str  #: of released_list()
     failing: tuple[str, ...]  #: new SOPInstanceUIDs that a finding withholds
     references: int
+    text_in_pixels: PixelReport
     thumbnails: tuple[Thumbnail, ...]
 
 
@@ -79,6 +83,7 @@ class NamedProfile(Protocol):
     name: str
     digest: str
     pixels: str
+    faces: str
     dates: str
     codes: tuple[tuple[str, str, str], ...]
     groups: dict[str, bool]
@@ -98,9 +103,10 @@ def batch_report(
     withheld: Iterable[Loss] = (),
     held_back: Set[str] = frozenset(),
     key_ids: Iterable[str] = (),
+    manifests: Iterable[StagedInstance] = (),
 ) -> BatchReport:
     """across: findings of compare_studies. more_checks: results of checks that are made elsewhere. held_back: new
-    SOPInstanceUIDs that are withheld, beside those that a finding withholds."""
+    SOPInstanceUIDs that are withheld, beside those that a finding withholds. manifests: rows of every study's."""
     verdicts = sorted(verdicts, key=lambda verdict: verdict.study_key)
     rows = tuple(sorted(rows, key=lambda row: row.study_key))
     failing = {instance for verdict in verdicts for instance in withheld_instances(verdict, across)}
@@ -112,6 +118,7 @@ def batch_report(
         profile=profile.name,
         profile_digest=profile.digest,
         pixels=profile.pixels,
+        faces=profile.faces,
         dates=profile.dates,
         codes=profile.codes,
         switches_off=tuple(sorted(name for name, on in profile.groups.items() if not on)),
@@ -131,6 +138,11 @@ def batch_report(
         release_sha256=sha256(released_list(instances)).hexdigest(),
         failing=tuple(sorted(failing)),
         references=sum(verdict.references for verdict in verdicts),
+        text_in_pixels=pixel_report(
+            manifests,
+            {facts.instance for facts in instances if facts.frames},
+            {facts.instance for facts in instances if facts.is_released},
+        ),
         thumbnails=_chosen([thumbnail for verdict in shown for thumbnail in verdict.thumbnails]),
     )
 
@@ -171,14 +183,20 @@ def _ledger_check(rows: Sequence[StudyRow]) -> CheckResult:
 
 
 def _chosen(thumbnails: Sequence[Thumbnail]) -> tuple[Thumbnail, ...]:
-    """At most twelve, from as many modalities as there are."""
-    rank: Counter[str] = Counter()
-    ranked = []
-    for thumbnail in sorted(thumbnails, key=lambda t: (t.modality, t.study_key, t.instance)):
-        ranked.append((rank[thumbnail.modality], thumbnail.modality, thumbnail))
-        rank[thumbnail.modality] += 1
-    chosen = sorted(ranked, key=lambda entry: entry[:2])[:_THUMBNAILS]
-    return tuple(sorted((entry[2] for entry in chosen), key=lambda t: (t.modality, t.study_key, t.instance)))
+    """At most twelve of images in which text was blanked, first, and twelve of others; each from as many modalities as
+    there are."""
+    rank: Counter[tuple[bool, str]] = Counter()
+    ranked: dict[bool, list[tuple[int, str, Thumbnail]]] = {False: [], True: []}
+    for thumbnail in sorted(thumbnails, key=_kind):
+        is_plain, modality, *_ = _kind(thumbnail)
+        ranked[is_plain].append((rank[is_plain, modality], modality, thumbnail))
+        rank[is_plain, modality] += 1
+    chosen = [one for kind in ranked.values() for one in sorted(kind, key=lambda entry: entry[:2])[:_THUMBNAILS]]
+    return tuple(sorted((entry[2] for entry in chosen), key=_kind))
+
+
+def _kind(thumbnail: Thumbnail) -> tuple[bool, str, str, str]:
+    return not thumbnail.blanked, thumbnail.modality, thumbnail.study_key, thumbnail.instance
 
 
 def _in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -1,9 +1,10 @@
 """What a reviewer decides of originals in quarantine, and what becomes of them.
 
 A release vouches for exactly one content and one reason; it passes by no rule of de-identification and no check of the
-validation. Where the batch has its original still, the batch is run again; else the original goes back to incoming as
-an arrival of its study. Of a conflict one content is released and the others are discarded. A discarded content is
-deleted here and used for nothing if it comes again; it stays in the ledger with the reason that it had.
+validation. Of an image it may name rectangles: these are blanked before it goes on, and nothing else is. Where the
+batch has its original still, the batch is run again; else the original goes back to incoming as an arrival of its
+study. Of a conflict one content is released and the others are discarded. A discarded content is deleted here and used
+for nothing if it comes again; it stays in the ledger with the reason that it had.
 
 The order is what keeps a crash harmless: audit log, decision, what is discarded goes, what is released moves by one
 rename. Killed anywhere, the same call again completes.
@@ -18,17 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..batches.key import is_arrival
-from ..errors import Refused
+from ..errors import BadInput, Refused
+from ..pixels.boxes import Box
 from ..storage.atomic import delete, exclusive_lock, fsync_folder, make_folder, sha256
 from ..storage.audit import Event, record
-from ..storage.decisions import DISCARD, RELEASE, Decision, add_decisions, decision, discarded_of
+from ..storage.decisions import Decision, add_decisions, decision, discarded_of
 from ..storage.incoming import Incoming
 from ..storage.manifests import batches_holding, held_by
 from ..storage.set_aside import CONFLICT, name_in_raw
+from ..storage.verdicts import DISCARD, RELEASE
 from ..storage.zones import RESTRICTED_FOLDER, Zones
 from .arrivals import planning
 from .job import coded_file_errors
+from .pixel_plan import LOOKED_AT
 from .review_items import WATCHED, Item, find_item, goes_to_incoming, items_of_study, name_of, refusal_to_release
+from .review_pixels import check_rectangles
 
 _EVENTS = {RELEASE: Event.REVIEW_RELEASE, DISCARD: Event.REVIEW_DISCARD}
 
@@ -46,14 +51,17 @@ class Decided:
     also: tuple[str, ...] = ()
 
 
-def check(zones: Zones, verdict: str, name: str) -> None:
-    """Raises BadInput("REVIEW_ITEM_UNKNOWN"); Refused: REVIEW_BATCH_NOT_OVER, REVIEW_CANNOT_RELEASE, REVIEW_RUN_AGAIN,
-    REVIEW_OTHER_HELD, REVIEW_DECIDED_OTHERWISE."""
+def check(zones: Zones, verdict: str, name: str, blank: Sequence[Box] = ()) -> None:
+    """blank: of a release, what is not to be seen. Raises BadInput: REVIEW_ITEM_UNKNOWN, REVIEW_RECTANGLE_OUTSIDE,
+    REVIEW_NOTHING_TO_BLANK; Refused: REVIEW_BATCH_NOT_OVER, REVIEW_CANNOT_RELEASE, REVIEW_RUN_AGAIN, REVIEW_OTHER_HELD,
+    REVIEW_DECIDED_OTHERWISE."""
     with coded_file_errors():
         item, decided = find_item(zones, name)
+        if blank and (item or decided[-1]).reason not in LOOKED_AT:
+            raise BadInput("REVIEW_NOTHING_TO_BLANK")
         if item is None:
-            if decided[-1].verdict != verdict:
-                _holder(zones, decided[-1])
+            if (decided[-1].verdict, decided[-1].blank) != (verdict, _as_text(blank)):
+                check_rectangles(_holder(zones, decided[-1])[1], blank)
             return
         if item.batch != WATCHED and not zones.ledger(item.batch, "validation_report").is_file():
             raise Refused("REVIEW_BATCH_NOT_OVER")
@@ -62,15 +70,16 @@ def check(zones: Zones, verdict: str, name: str) -> None:
                 raise Refused(code)
             if item.reason == CONFLICT and _is_other_held(zones, item):
                 raise Refused("REVIEW_OTHER_HELD")
+            check_rectangles(item.file, blank)
 
 
-def decide(zones: Zones, verdict: str, name: str, why: str) -> Decided:
+def decide(zones: Zones, verdict: str, name: str, why: str, blank: Sequence[Box] = ()) -> Decided:
     """Raises as check(), Refused("BATCH_BUSY") where a batch that is concerned is at work, and as audit.record()."""
     with coded_file_errors(), _alone(zones, name) as (item, rivals):
-        check(zones, verdict, name)
+        check(zones, verdict, name, blank)
         if item is None:
-            return _decide_again(zones, verdict, name, why)
-        decisions = [decision(item.name, sha256(item.file), item.reason, verdict, why)]
+            return _decide_again(zones, verdict, name, why, _as_text(blank))
+        decisions = [decision(item.name, sha256(item.file), item.reason, verdict, why, _as_text(blank))]
         losers = _losers(zones, item, rivals) if verdict == RELEASE else []
         others = [(other, sha256(file)) for other, file in losers]
         decisions += [
@@ -88,30 +97,31 @@ def decide(zones: Zones, verdict: str, name: str, why: str) -> Decided:
         )
 
 
-def _decide_again(zones: Zones, verdict: str, name: str, why: str) -> Decided:
+def _decide_again(zones: Zones, verdict: str, name: str, why: str, blank: str) -> Decided:
     """Of an item that lies there no more."""
     last = find_item(zones, name)[1][-1]
-    if last.verdict == verdict:
+    if (last.verdict, last.blank) == (verdict, blank):
         return Decided(name, before=verdict)
     with planning(zones):  # what waits in incoming stays there meanwhile
-        batch = _holder(zones, last)
+        batch, _ = _holder(zones, last)
         with exclusive_lock(zones.lock(batch)) if batch else nullcontext():
-            record(zones, _EVENTS[verdict], f"{name} {last.reason}", why)
-            add_decisions(zones, _study_of(last), [decision(name, last.sha256, last.reason, verdict, why)])
+            new = decision(name, last.sha256, last.reason, verdict, why, blank)
+            record(zones, _EVENTS[verdict], _told(new), why)
+            add_decisions(zones, _study_of(last), [new])
     return Decided(name, run=(batch, "--from", "anonymized_dicom")) if batch else Decided(name, to_incoming=True)
 
 
-def _holder(zones: Zones, decided: Decision) -> str:
-    """A batch that has the content still; empty where it waits in incoming. Raises Refused("REVIEW_DECIDED_OTHERWISE")
-    where it is in neither."""
+def _holder(zones: Zones, decided: Decision) -> tuple[str, Path]:
+    """A batch that has the content still, empty where it waits in incoming, and the file. Raises
+    Refused("REVIEW_DECIDED_OTHERWISE") where it is in neither."""
     study_key = _study_of(decided)
     for batch in batches_holding(zones, study_key):
         for file, row in held_by(zones, study_key, [batch]).values():
             if row.sha256 == decided.sha256 and file.is_file():
-                return batch
-    waiting = (zones.incoming / study_key).glob(f"*-{decided.sha256[:16]}.dcm")
-    if any(sha256(file) == decided.sha256 for file in waiting):
-        return ""
+                return batch, file
+    for file in (zones.incoming / study_key).glob(f"*-{decided.sha256[:16]}.dcm"):
+        if sha256(file) == decided.sha256:
+            return "", file
     raise Refused("REVIEW_DECIDED_OTHERWISE")
 
 
@@ -122,7 +132,7 @@ def _study_of(decided: Decision) -> str:
 def _carry_out(zones: Zones, item: Item, decisions: Sequence[Decision], losers: Sequence[Path]) -> None:
     """decisions: the item's first."""
     for one in decisions:
-        record(zones, _EVENTS[one.verdict], f"{one.item} {one.reason}", one.why)
+        record(zones, _EVENTS[one.verdict], _told(one), one.why)
     add_decisions(zones, item.decided_under, decisions)
     own = decisions[0]
     if own.verdict == DISCARD:
@@ -138,6 +148,15 @@ def _carry_out(zones: Zones, item: Item, decisions: Sequence[Decision], losers: 
         item.file.replace(raw)  # the other content, if it is there, goes with this
         fsync_folder(raw.parent)
         fsync_folder(item.file.parent)
+
+
+def _told(one: Decision) -> str:
+    """As the audit log has it."""
+    return f"{one.item} {one.reason} {one.blank}".rstrip()
+
+
+def _as_text(blank: Sequence[Box]) -> str:
+    return " ".join(box.text for box in blank)
 
 
 @contextmanager

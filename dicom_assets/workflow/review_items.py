@@ -15,14 +15,13 @@ from ..storage.set_aside import CONFLICT, NOT_LISTED, RECORD, SetAside
 from ..storage.tables import read_sealed
 from ..storage.zones import Zones
 from .closing import is_closed
+from .pixel_plan import LOOKED_AT
 
 #: Below quarantine, in the place of a batch: what a watched folder brought and could not be taken
 WATCHED = "watched"
 #: Of a file that no record names
 NO_RECORD = "ORIGINAL_NOT_RELEASED"
 
-#: Triage could not tell what the pixels show: a person who has looked can
-LOOKED_AT = frozenset({"TEXT_IN_PIXELS_LIKELY", "PIXELS_NEED_REVIEW"})
 #: What never was part of a batch, and a person says that it should have been
 CHOSEN = frozenset({CONFLICT, NOT_LISTED})
 #: What kept an arrival back may be over: nothing is waived, it is taken in and judged again

@@ -10,15 +10,19 @@ from pathlib import Path
 from ..deid.deidentify import Deidentified, Deidentifier, Notes, notes_of
 from ..deid.profile import Profile
 from ..deid.pseudonyms import PseudonymKey
-from ..errors import DicomAssetsError
-from ..pixels.triage import triage
+from ..errors import BadInput, DicomAssetsError, Refused
+from ..pixels.cleaned import Plan
+from ..pixels.cleaner import cleaner
+from ..pixels.faces import RECOGNISABLE, REMOVED, face_of
 from ..storage.atomic import make_folder, publish, remove_unfinished, write_unfinished
-from ..storage.decisions import RELEASE
+from ..storage.atomic import sha256 as sha256_of
 from ..storage.instance_files import FileSource, write_parts
 from ..storage.manifests import RawInstance, StagedInstance, manifest_of
 from ..storage.quarantine import keep_back, not_staged
 from ..storage.tables import write_sealed
 from ..storage.zones import RESTRICTED_FOLDER
+from .deface import FACE_NOT_REMOVED, defaced
+from .pixel_plan import is_face_waived, plan_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Rules:
 class DeidTask:
     """One study. pseudonym: the patient's, where the site brought its own; else empty. known: what else the archive and
     the request say of the patient. other_patients: PatientIDs under which other batches have de-identified instances of
-    the study. reviews: SHA-256 -> what a reviewer decided of that content, `release CODE` or `discard CODE`."""
+    the study. reviews: SHA-256 -> what a reviewer decided of that content, `discard CODE` or `release CODE`, with the
+    rectangles to blank. deface: the site's program that removes faces, with its arguments."""
 
     study_key: str
     raw: Path
@@ -50,6 +55,7 @@ class DeidTask:
     known: tuple[str, ...] = field(repr=False, default=())
     other_patients: frozenset[str] = field(repr=False, default=frozenset())
     reviews: Mapping[str, str] = field(default_factory=dict)
+    deface: tuple[str, ...] = ()
 
     @property
     def key_id(self) -> str:
@@ -85,6 +91,7 @@ def stage_instances(task: DeidTask, instances: Sequence[RawInstance]) -> list[St
 def finish_staging(task: DeidTask, staged: Sequence[Staged]) -> int:
     """Give the files of the study their names, once all are durable, and write the manifest that names them, last; how
     many instances. staged: all of the study's."""
+    staged = _without_faces(task, staged)
     rows = [one.row for one in staged]
     patients = {row.original_patient_id for row in rows if not row.is_discarded}
     if len((patients | task.other_patients) - {""}) > 1:
@@ -95,6 +102,39 @@ def finish_staging(task: DeidTask, staged: Sequence[Staged]) -> int:
     _fill_quarantine(task, [row for row in rows if row.reason])
     write_sealed(manifest_of(task.staging), rows, StagedInstance)
     return len(rows)
+
+
+def _without_faces(task: DeidTask, staged: Sequence[Staged]) -> Sequence[Staged]:
+    """With the series that show a face defaced, or kept back, where the profile asks for it."""
+    profile, _ = _engine(task.rules.pickled)
+    if profile.faces != "deface" or profile.pixels == "unexamined":
+        return staged
+    series: dict[str, list[Staged]] = {}
+    for one in staged:
+        series.setdefault(one.row.released_path.rpartition("/")[0] if one.temp else "", []).append(one)
+    return [one for place, members in series.items() for one in (_defaced(task, members) if place else members)]
+
+
+def _defaced(task: DeidTask, series: list[Staged]) -> list[Staged]:
+    if not any(one.row.face == RECOGNISABLE and not is_face_waived(one.row.review) for one in series):
+        return series
+    made = defaced(task.deface, task.staging, {one.row.file: task.staging / one.temp for one in series})
+    for one in series:
+        (task.staging / one.temp).unlink()
+    if made is None:
+        return [Staged(_withheld(one.row, FACE_NOT_REMOVED)) for one in series]
+    return [
+        Staged(
+            replace(
+                one.row,
+                sha256=sha256_of(made[one.row.file]),
+                tags=tuple(dict.fromkeys([*one.row.tags, "PixelData"])),
+                face=REMOVED,
+            ),
+            made[one.row.file].name,
+        )
+        for one in series
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -116,26 +156,38 @@ def _one(task: DeidTask, profile: Profile, engine: Deidentifier, instance: RawIn
         except DicomAssetsError as error:
             return Staged(replace(_told(row, source), reason=error.code))
         row = _noted(row, result.notes)
-        risk = "" if profile.pixels == "unexamined" else triage(result.notes)
-        if risk and row.review != f"{RELEASE} {risk}":
-            return Staged(replace(row, reason=risk))
-        return _written(task, row, result, source)
+        try:
+            plan = plan_of(profile, result.notes, row.review)
+            return _written(task, row, result, source, plan)
+        except (BadInput, Refused) as error:
+            return Staged(replace(row, reason=error.code))
 
 
-def _written(task: DeidTask, row: StagedInstance, result: Deidentified, source: FileSource) -> Staged:
-    name = f"{result.sop_instance_uid}.dcm"
+def _written(
+    task: DeidTask, row: StagedInstance, result: Deidentified, source: FileSource, plan: Plan | None
+) -> Staged:
+    """Raises BadInput or Refused with the reason for which the pixels were not cleaned as planned."""
+    name, tags = f"{result.sop_instance_uid}.dcm", result.tags
     temp = write_unfinished(task.staging)
     with temp.open("r+b", buffering=0) as file:
         write_parts(source, result.parts, file.fileno())
         file.seek(0)
-        digest = file_digest(file, "sha256").hexdigest()
+        digest = "" if plan else file_digest(file, "sha256").hexdigest()
+    if plan:
+        uncleaned, temp = temp, write_unfinished(task.staging)
+        try:
+            cleaned = cleaner().clean(task.raw / row.raw_file, uncleaned, temp, plan)
+        finally:
+            uncleaned.unlink()
+        digest, row = sha256_of(temp), replace(row, pixels=cleaned.text)
+        tags += ("PixelData",) if cleaned.boxes else ()
     row = replace(
         row,
         file=name,
         released_path="/".join((result.patient, result.study_instance_uid, result.series_instance_uid, name)),
         sha256=digest,
         patient_pseudonym=result.patient,
-        tags=result.tags,
+        tags=tags,
         uids=result.uids,
         uid_tags=result.uid_tags,
         date_offset_days=result.date_offset_days,
@@ -151,7 +203,8 @@ def _told(row: StagedInstance, source: FileSource) -> StagedInstance:
 
 
 def _noted(row: StagedInstance, notes: Notes) -> StagedInstance:
-    return replace(row, modality=notes.modality, original_patient_id=notes.patient_id)
+    face = face_of(notes) if notes.has_pixels else ""
+    return replace(row, modality=notes.modality, original_patient_id=notes.patient_id, face=face)
 
 
 def _withheld(row: StagedInstance, reason: str) -> StagedInstance:

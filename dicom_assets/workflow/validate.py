@@ -7,7 +7,6 @@ excuse: what cannot be read or compared is a finding too. Nothing is written.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from ..deid.residual import identifiers_of, merged
 from ..storage.manifests import RawInstance, StagedInstance, manifest_of
@@ -18,7 +17,7 @@ from .date_offsets import settle_offsets
 from .parallel import Call, Steps, parts_of
 from .recount import recount
 from .uid_pairs import distinct_pairs
-from .validate_part import Originals, Proved, ValidationTask, picture_of, prove_instances, read_originals
+from .validate_part import Candidate, Originals, Proved, ValidationTask, picture_of, prove_instances, read_originals
 from .verdict import Finding, InstanceFacts, PatientPair, StudyVerdict
 
 #: Header shapes that a call has to do with
@@ -42,7 +41,7 @@ def validate_study(task: ValidationTask) -> Steps[StudyVerdict]:
     )
     parts = parts_of(staged, lambda row: sizes.get(row.raw_file, 0))
     proved = yield [Call(prove_instances, task, part, originals) for part in parts]
-    pictures = yield [Call(picture_of, path, task.study_key) for path in _pictured(proved)]
+    pictures = yield [Call(picture_of, candidate, task.study_key) for candidate in _pictured(proved)]
     shapes = _shapes(proved)
     judged = yield [Call(conformance.judge, cases, task.promises) for cases in _dealt([case for case, _ in shapes])]
     judgements = [one for part in judged for one in part]
@@ -73,13 +72,13 @@ def validate_study(task: ValidationTask) -> Steps[StudyVerdict]:
     )
 
 
-def _pictured(proved: Sequence[Proved]) -> list[Path]:
-    """Of each modality the instance in the middle."""
+def _pictured(proved: Sequence[Proved]) -> list[Candidate]:
+    """Of each modality the instance in the middle, and of those in which text was blanked."""
     candidates = defaultdict(list)
     for part in proved:
-        for candidate in part.candidates:
-            candidates[candidate.modality].append((candidate.place_in_series, candidate.path))
-    return [sorted(ordered)[len(ordered) // 2][1] for _, ordered in sorted(candidates.items())]
+        for one in part.candidates:
+            candidates[one.modality, bool(one.blanked)].append(one)
+    return [sorted(same)[len(same) // 2] for _, same in sorted(candidates.items())]
 
 
 def _shapes(proved: Sequence[Proved]) -> list[tuple[Case, list[str]]]:

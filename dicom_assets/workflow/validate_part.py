@@ -12,6 +12,8 @@ from typing import NamedTuple
 from pydicom.dataset import FileDataset
 
 from ..deid.residual import Identifiers, Piece, Search, find_in_text, identifiers_of, pieces_of
+from ..pixels.boxes import Box
+from ..pixels.cleaned import Cleaned
 from ..storage.manifests import StagedInstance
 from . import instance_checks as checks
 from . import second_reader
@@ -19,7 +21,8 @@ from .conformance import Case, Shape, digest_of, shape_of
 from .content_items import renumbered
 from .date_offsets import InstanceOffsets, compare_dates
 from .kept_values import compare_values, statement_problems
-from .pixel_identity import compare_pixels, have_the_same_bytes, pixel_keyword, unchanged_pixels
+from .pixel_identity import pixel_keyword
+from .pixel_proof import NO_TEXT, compared, is_defaced, problems_of_cleaning, unseen
 from .promises import Promises
 from .references import changed_classes, lost_references
 from .thumbnails import thumbnail_of
@@ -55,11 +58,12 @@ class Originals:
 
 
 class Candidate(NamedTuple):
-    """An image that may be shown."""
+    """An image that may be shown. blanked: what was, of it."""
 
     modality: str
     place_in_series: tuple
     path: Path
+    blanked: tuple[Box, ...]
 
 
 @dataclass
@@ -108,9 +112,9 @@ def prove_instances(task: ValidationTask, rows: Sequence[StagedInstance], origin
     return part.proved
 
 
-def picture_of(path: Path, study_key: str) -> Thumbnail | None:
-    output = checks.read_file(_content(path))
-    return None if output is None else thumbnail_of(output, study_key)
+def picture_of(candidate: Candidate, study_key: str) -> Thumbnail | None:
+    output = checks.read_file(_content(candidate.path))
+    return None if output is None else thumbnail_of(output, study_key, candidate.blanked)
 
 
 def _content(path: Path) -> bytes | mmap:
@@ -156,8 +160,8 @@ class _Part:
         is_recorded = hashlib.sha256(original).hexdigest() == row.raw_sha256
         if is_recorded and row.raw_file not in self.originals.unreadable:
             before = pieces_of(original, beside_pixels=False)
-            problems += self._problems_beside_original(before, pieces, instance, row.original_patient_id)
-            problems += self._problems_of_pixels(before, original, pieces, encoded, output, instance)
+            problems += self._problems_beside_original(before, pieces, instance, row)
+            problems += self._problems_of_pixels(row, path, before, original, pieces, encoded, output)
             self._note_shape(before, pieces, Case(b"", task.raw_folder / row.raw_file, path), instance)
         else:
             problems.append(("file_opens", "ORIGINAL_UNREADABLE", ""))
@@ -166,7 +170,8 @@ class _Part:
         if not problems and output is not None and pixel_keyword(output):
             number = checks.number(output, "InstanceNumber")
             place_in_series = (checks.text(output, "SeriesInstanceUID"), number, instance)
-            proved.candidates.append(Candidate(checks.text(output, "Modality"), place_in_series, path))
+            blanked = Cleaned.of(row.pixels).blanked if row.pixels else ()
+            proved.candidates.append(Candidate(checks.text(output, "Modality"), place_in_series, path, blanked))
 
     def _problems_alone(self, row: StagedInstance, pieces: list[Piece]) -> Iterator[Problem]:
         """What the output and its names tell."""
@@ -194,17 +199,17 @@ class _Part:
             yield "uids_are_consistent", "PATIENT_INCONSISTENT", "(0010,0020)"
 
     def _problems_beside_original(
-        self, before: list[Piece], pieces: list[Piece], instance: str, original_patient_id: str
+        self, before: list[Piece], pieces: list[Piece], instance: str, row: StagedInstance
     ) -> Iterator[Problem]:
         """What only the comparison with the original tells; its pairs of UIDs, patients and offsets are gathered on the
-        way. original_patient_id: as the mapping will have it."""
+        way."""
         promises = self.task.promises
         for reason, place in checks.standard_tags_kept(before, pieces, promises.kept | promises.cleaned):
             yield "no_identifiers_in_standard_tags", reason, place
         pseudonym = checks.value_at_top(pieces, _PATIENT_ID)
         patient = tuple(checks.value_at_top(before, tag) for tag in (_PATIENT_ID, _ISSUER))
         self.patients.setdefault((*patient, pseudonym), PatientPair(*patient, pseudonym, instance))
-        if _is_other(patient[0], original_patient_id):
+        if _is_other(patient[0], row.original_patient_id):
             yield "uids_are_consistent", "PATIENT_INCONSISTENT", "(0010,0020)"
         before = renumbered(before, pieces)
         old_uids, new_uids = object_uids(before), object_uids(pieces)
@@ -215,7 +220,9 @@ class _Part:
                 yield "uids_are_consistent", "UID_NOT_NEW", pair.place
         for reason, place in (*lost_references(old_uids, new_uids, promises), *changed_classes(before, pieces)):
             yield "uids_are_consistent", reason, place
-        for reason, place in (*compare_values(before, pieces, promises), *statement_problems(pieces, promises)):
+        for reason, place in compare_values(before, pieces, promises, bool(row.pixels)):
+            yield "values_are_as_before", reason, place
+        for reason, place in statement_problems(pieces, promises, bool(row.pixels)):
             yield "values_are_as_before", reason, place
         problems, offsets = compare_dates(before, pieces, promises)
         for reason, place in problems:
@@ -225,26 +232,29 @@ class _Part:
 
     def _problems_of_pixels(
         self,
+        row: StagedInstance,
+        path: Path,
         before: list[Piece],
         original: bytes,
         pieces: list[Piece],
         encoded: bytes,
         output: FileDataset | None,
-        instance: str,
     ) -> Iterator[Problem]:
         if output is None:
             return
-        if have_the_same_bytes(before, original, pieces, encoded):
-            reason, note = unchanged_pixels(output)
-        elif (dataset := checks.read_file(original)) is not None:
-            reason, note = compare_pixels(dataset, output)
-        else:
-            yield "file_opens", "ORIGINAL_UNREADABLE", ""
+        raw = self.task.raw_folder / row.raw_file
+        if reason := unseen(raw, row, self.task.promises):
+            yield NO_TEXT, reason, ""
+        may_differ = {"PIXELS_CHANGED"} if is_defaced(row, self.task.promises) else set()
+        if row.pixels:
+            problems = problems_of_cleaning(raw, path, Cleaned.of(row.pixels))
+            yield from (problem for problem in problems if problem[1] not in may_differ)
             return
-        if reason:
-            yield "pixels_are_intact", reason, ""
+        check, reason, note = compared(before, original, pieces, encoded, output)
+        if reason and reason not in may_differ:
+            yield check, reason, ""
         if note:
-            self.proved.notes.append(Finding(self.task.study_key, instance, "pixels_are_intact", note, ""))
+            self.proved.notes.append(Finding(self.task.study_key, Path(row.file).stem, check, note, ""))
 
     def _note_shape(self, before: list[Piece], pieces: list[Piece], case: Case, instance: str) -> None:
         elements = shape_of(before, pieces)
@@ -271,6 +281,7 @@ def _facts(key: str, instance: str, row: StagedInstance, output: FileDataset | N
     if output is None:
         return InstanceFacts(key, instance, row.released_path, row.modality, "", "", "", 0, 0, 0, size)
     pixels = bool(pixel_keyword(output))
+    cleaned = Cleaned.of(row.pixels) if row.pixels else None
     return InstanceFacts(
         study_key=key,
         instance=instance,
@@ -284,4 +295,6 @@ def _facts(key: str, instance: str, row: StagedInstance, output: FileDataset | N
         frames=checks.number(output, "NumberOfFrames", 1) if pixels else 0,
         bytes=size,
         sha256=row.sha256,
+        pixels=cleaned.how if cleaned else "",
+        blanked=len(cleaned.boxes) if cleaned else 0,
     )

@@ -16,7 +16,10 @@ CHECKS = {
     "pseudonym, and objects that referred to each other still do.",
     "dates_are_consistent": "Dates are as the profile promises: shifted, one number of days for all of a patient's "
     "dates and nothing else; or cut to the year; or gone.",
-    "pixels_are_intact": "Every image has its original's pixels: the same encoded bytes, or the same array of numbers.",
+    "pixels_are_intact": "Every image has its original's pixels: the same encoded bytes, or the same array of numbers; "
+    "where text was blanked, every pixel outside of it.",
+    "no_text_in_pixels": "Every image that may show a name was cleaned, or a person has looked at it: what was blanked "
+    "is one value, and in the file as it is now, decoded by another decoder, no text is found.",
     "values_are_as_before": "What the profile keeps (geometry, scaling, side, settings ...) is as it was, a text holds "
     "no word that its original has not, and nothing was added but what tells of the de-identification, truly.",
     "conforms_as_before": "dciodvfy, asked of one instance of each header shape of a study, finds no error that the "
@@ -41,7 +44,8 @@ class Finding:
 @dataclass(frozen=True)
 class InstanceFacts:
     """A de-identified instance as the report shows it; every value is of the de-identified file. sha256: hex; empty
-    where it is withheld."""
+    where it is withheld. pixels: how text was blanked (`native`, `rle`, `jpeg blocks`, `recoded`), `header only` where
+    none was found, empty where nobody looked for it. blanked: rectangles."""
 
     study_key: str
     instance: str
@@ -55,6 +59,8 @@ class InstanceFacts:
     frames: int
     bytes: int
     sha256: str = ""
+    pixels: str = ""
+    blanked: int = 0
 
     @property
     def is_released(self) -> bool:
@@ -63,7 +69,7 @@ class InstanceFacts:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """png: at most 256 pixels wide and high."""
+    """png: at most 256 pixels wide and high. blanked: rectangles that were blanked, outlined in it."""
 
     study_key: str
     instance: str
@@ -71,6 +77,7 @@ class Thumbnail:
     width: int
     height: int
     png: bytes
+    blanked: int = 0
 
 
 @dataclass(frozen=True)

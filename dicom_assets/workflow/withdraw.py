@@ -74,6 +74,12 @@ def withdraw(zones: Zones, batch: str, but_not: Iterable[str]) -> int:
     return len(stale)
 
 
+def is_released_by_this_batch_alone(zones: Zones, batch: str, file: str) -> bool:
+    return file in read_release(zones, batch).files and not any(
+        file in read_release(zones, other).files for other in _others(zones, batch)
+    )
+
+
 def _others(zones: Zones, batch: str) -> list[str]:
     return [path.stem for path in _folder(zones).glob("*.json") if path.stem != batch]
 

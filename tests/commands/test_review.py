@@ -24,6 +24,7 @@ def site(tmp_path: Path, corpus: Corpus) -> Site:
     """An ultrasound study has arrived, and all of it lies in quarantine."""
     site = Site(tmp_path / "site")
     site.folder.mkdir()
+    site.keep_back_text()
     job = job_at(site)
     push(job, [corpus.folder / one.path for study in corpus.studies for one in study.instances if one.modality == "US"])
     (request,) = plan_arrivals(job.zones, 0, keep_originals=True)

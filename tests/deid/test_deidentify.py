@@ -1,5 +1,6 @@
 import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -178,11 +179,28 @@ def test_truncated_pixel_data_is_quarantined() -> None:
     assert code_of(encoded(dataset)) == "PIXEL_DATA_TRUNCATED"
 
 
-def test_an_overlay_in_unused_pixel_bits_is_quarantined() -> None:
+def with_overlay_in_bit(position: int) -> bytes:
+    """Of pixels that have 12 bits, from 0 to 11, in 16."""
     dataset = minimal()
+    dataset.Rows = dataset.Columns = 2
+    dataset.SamplesPerPixel, dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 1, 16, 12, 11
     dataset.add_new(0x60000100, "US", 16)
-    dataset.add_new(0x60000102, "US", 12)
-    assert code_of(encoded(dataset)) == "OVERLAY_IN_PIXEL_DATA"
+    dataset.add_new(0x60000102, "US", position)
+    dataset.add_new(0x7FE00010, "OW", b"\0" * 8)
+    return encoded(dataset)
+
+
+def test_an_overlay_in_unused_pixel_bits_is_told() -> None:
+    def told(position: int) -> Mapping[str, str]:
+        source = InMemory(with_overlay_in_bit(position))
+        return Deidentifier(BASIC, KEY).deidentify(source).notes.values
+
+    assert told(12)["OverlayInPixelData"] == "YES"
+    assert "OverlayInPixelData" not in told(0)
+
+
+def test_an_overlay_in_the_pixels_own_bits_is_quarantined() -> None:
+    assert code_of(with_overlay_in_bit(11)) == "OVERLAY_IN_PIXEL_DATA"
 
 
 def test_an_instance_without_class_is_quarantined() -> None:

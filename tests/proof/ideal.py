@@ -11,9 +11,11 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.pixels import pixel_array
+from pydicom.uid import ExplicitVRBigEndian
 
 from benchmarks.proof.key import Action, Answer, AnswerKey, parts_of
 from benchmarks.proof.output import element_at
+from benchmarks.proof.pixels import frames_of
 
 SHIFT = datetime.timedelta(100)
 _EMPTY_PREAMBLE = bytes(128)
@@ -60,13 +62,24 @@ def _apply(data_set: Dataset, path: str, by_action: dict[Action, Answer], answer
         moved = datetime.date.fromisoformat(str(element.value)[:8]) + SHIFT
         element.value = f"{moved:%Y%m%d}{str(element.value)[8:]}"
     elif Action.PIXELS_HIDDEN in by_action:
-        data_set.PixelData = bytes(len(data_set.PixelData))
+        _blank(data_set, by_action[Action.PIXELS_HIDDEN].value)
     elif Action.TEXT_REMOVED in by_action and Action.TEXT_RETAINED in by_action:
         element.value = by_action[Action.TEXT_RETAINED].text
     elif Action.TEXT_REMOVED in by_action and Action.TAG_RETAINED in by_action:
         element.value = ""
     elif Action.TEXT_REMOVED in by_action:
         remove(data_set, path)
+
+
+def _blank(data_set: Dataset, box: str) -> None:
+    """box: left, top, right, bottom; in all frames. Compressed pixels become native ones."""
+    left, top, right, bottom = map(int, box.split(","))
+    if data_set.file_meta.TransferSyntaxUID.is_compressed and data_set["PixelData"].is_undefined_length:
+        data_set.decompress(generate_instance_uid=False)
+    picture = frames_of(data_set).copy()
+    picture[:, top:bottom, left:right] = 0
+    order = ">" if data_set.file_meta.TransferSyntaxUID == ExplicitVRBigEndian else "<"
+    data_set.PixelData = picture.astype(picture.dtype.newbyteorder(order)).tobytes()
 
 
 def remove(data_set: Dataset, path: str) -> None:
@@ -99,7 +112,7 @@ def _write_mapping(key: AnswerKey, folder: Path) -> None:
 
 
 def with_other_pixels(data_set: Dataset) -> None:
-    """One sample changed; the data set has to be native."""
+    """The last sample changed; the data set has to be native."""
     picture = pixel_array(data_set, raw=True).copy()
-    picture.flat[0] ^= 1
+    picture.flat[-1] ^= 1
     data_set.PixelData = picture.tobytes()

@@ -65,6 +65,12 @@ class Site:
             **more,
         }
 
+    def keep_back_text(self) -> None:
+        """Images that may show text go to quarantine, uncleaned: something to review."""
+        profile = self.folder / "quarantine.toml"
+        profile.write_text('base = "basic"\npixels = "quarantine"\n', encoding="utf-8")
+        self.variables["DICOM_PROFILE"] = str(profile)
+
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-m", "dicom_assets.cli", *map(str, arguments)]
 

@@ -40,7 +40,7 @@ def test_a_bug_is_one_files_matter_and_tells_no_value(
     def fail(*_arguments: object) -> str:
         raise KeyError("0012345")
 
-    monkeypatch.setattr(folder_worker, "triage", fail)
+    monkeypatch.setattr(folder_worker, "plan_of", fail)
     row = worker.file(b"real.dcm")
     assert row.reason == "INTERNAL_ERROR"
     assert row.detail.startswith("KeyError at ")

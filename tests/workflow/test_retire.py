@@ -48,10 +48,12 @@ NEVER_ENOUGH_ROOM = RetentionSettings(days=0, free=1 << 60)
 def made(tmp_path_factory: pytest.TempPathFactory, archive: EmbeddedArchive, corpus: Corpus) -> Job:
     """A site with one batch that has come to its end: two instances released, five quarantined."""
     folder = tmp_path_factory.mktemp("made")
+    keeping_back = folder / "quarantine.toml"
+    keeping_back.write_text('base = "basic"\npixels = "quarantine"\n', encoding="utf-8")
     job = Job(
         zones=zones_at(folder),
         archives=(Archive("127.0.0.1", archive.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"),),
-        profile=load_profile("basic"),
+        profile=load_profile(str(keeping_back)),
         key=PseudonymKey(bytes(range(32))),
         workers=1,
     )

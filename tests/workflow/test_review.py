@@ -36,6 +36,12 @@ WHY = "no text to be seen"
 
 
 @pytest.fixture
+def site(site: Site) -> Site:
+    site.keep_back_text()
+    return site
+
+
+@pytest.fixture
 def job(site: Site) -> Job:
     return job_at(site)
 

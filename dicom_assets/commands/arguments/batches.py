@@ -76,6 +76,8 @@ def review(commands: Commands) -> None:
     )
     show.add_argument("item", metavar="ITEM", help="as list names it")
     show.add_argument("--reason", default="", metavar="TEXT", help="why you look, for the audit log")
+    show.add_argument("--png", type=Path, metavar="FILE", help="a frame of it, with what was found drawn into it")
+    show.add_argument("--frame", type=int, default=0, metavar="N", help="for --png, counted from 0 (default: 0)")
     show.set_defaults(run="review.show_item")
     release = review_command.add_parser(
         "release",
@@ -93,4 +95,12 @@ def review(commands: Commands) -> None:
     for one, verb in ((release, "release"), (discard, "discard")):
         one.add_argument("items", nargs="+", metavar="ITEM", help="as list names them")
         one.add_argument("--reason", default="", metavar="TEXT", help="required: for the audit log; name no patient")
-        one.set_defaults(run=f"review.{verb}")
+        one.set_defaults(run=f"review.{verb}", blank=[])
+    release.add_argument(
+        "--blank",
+        action="append",
+        default=[],
+        metavar="LEFT,TOP,RIGHT,BOTTOM[@FRAME]",
+        help="pixels of the image that are blanked before it goes on, and nothing else is; of all frames, or of one, "
+        "counted from 0; as often as needed (default: it goes on as it is)",
+    )

@@ -1,0 +1,64 @@
+"""Connected parts of a map of probabilities, by the runs of its rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Component:
+    """Pixels that touch, also at corners. area: their number. mean: of their values."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    area: int
+    mean: float
+
+
+def components(values: np.ndarray, threshold: float) -> list[Component]:
+    """values: float (rows, columns). What is over threshold, ordered by its first row."""
+    inside = np.pad(values > threshold, ((0, 0), (1, 1)))
+    steps = np.diff(inside.astype(np.int8), axis=1)
+    row, start = np.nonzero(steps == 1)
+    end = np.nonzero(steps == -1)[1]
+    if not len(row):
+        return []
+    part = _labels(row, start, end, values.shape[1] + 2)
+    sums = np.concatenate(([0.0], np.cumsum(values, dtype=np.float64)))
+    offset = row.astype(np.int64) * values.shape[1]
+    mass = sums[offset + end] - sums[offset + start]
+    area = np.bincount(part, end - start).astype(int)
+    mean = np.bincount(part, mass) / area
+    left, right, top, bottom = (
+        np.full(len(area), np.iinfo(np.int64).max) if low else np.zeros(len(area), np.int64)
+        for low in (True, False, True, False)
+    )
+    np.minimum.at(left, part, start)
+    np.maximum.at(right, part, end)
+    np.minimum.at(top, part, row)
+    np.maximum.at(bottom, part, row + 1)
+    return [
+        Component(*map(int, (x, y, w, h, a)), float(m))
+        for x, y, w, h, a, m in zip(left, top, right - left, bottom - top, area, mean, strict=True)
+    ]
+
+
+def _labels(row: np.ndarray, start: np.ndarray, end: np.ndarray, stride: int) -> np.ndarray:
+    """For each run, the number of its component, counted from 0. Runs of neighbouring rows join where they touch."""
+    first = np.searchsorted(row * stride + end, (row + 1) * stride + start)
+    last = np.searchsorted(row * stride + start, (row + 1) * stride + end, side="right")
+    count = np.maximum(last - first, 0)
+    upper = np.repeat(np.arange(len(row)), count)
+    lower = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(first, count)
+    label = np.arange(len(row))
+    while True:
+        lowest = np.minimum(label[upper], label[lower])
+        joined = label.copy()
+        np.minimum.at(joined, label[upper], lowest)
+        np.minimum.at(joined, label[lower], lowest)
+        joined = joined[joined]
+        if np.array_equal(joined, label):
+            return np.unique(label, return_inverse=True)[1]
+        label = joined

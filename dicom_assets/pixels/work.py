@@ -1,0 +1,121 @@
+"""What the child does with one image: cleans it, proves what another process has cleaned, or draws it."""
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pydicom
+from PIL import Image
+from pydicom.dataset import Dataset
+
+from ..errors import BadInput
+from .boxes import ALL_FRAMES, Box, parse
+from .cleaned import Cleaned, Plan
+from .decode import FrameReader, open_frames
+from .drawn import drawn
+from .found import text_in, text_in_picture
+from .overlays import overlay_planes
+from .proof import prove as proved
+from .redact import blank
+from .regions import outside_of_regions
+from .renderings import renderings
+from .severity import own_values_in
+
+#: Blanked and looked at again: what is left under a box's edge is found the second time.
+_ROUNDS = 3
+
+
+def clean(staged: str, original: str, target: str, plan: dict) -> dict:
+    """As Cleaner.clean. Text that is still found is blanked too; what is then left is TEXT_LEFT_IN_PIXELS."""
+    plan = Plan(**plan | {"boxes": tuple(Box(**box) for box in plan["boxes"])})
+    frames = open_frames(Path(staged))
+    header = pydicom.dcmread(original, stop_before_pixels=True, force=True)
+    boxes, found = _to_blank(frames, header, plan)
+    redacted = blank(Path(staged), Path(target), [*boxes, *found], plan.overlay_bits)
+    left, rounds = _text_left(Path(target), redacted.boxes) if found else [], 1
+    while left:
+        if rounds == _ROUNDS:
+            raise BadInput("TEXT_LEFT_IN_PIXELS")
+        boxes += left
+        redacted = blank(Path(staged), Path(target), [*boxes, *found], plan.overlay_bits)
+        left, rounds = _text_left(Path(target), redacted.boxes), rounds + 1
+    return asdict(
+        Cleaned(
+            sign=plan.sign,
+            how=redacted.how,
+            boxes=tuple((box.text, box.source) for box in redacted.boxes),
+            frames=frames.count,
+            texts=len(found),
+            own_values=own_values_in(frames, found, header) if found else 0,
+            syntax=redacted.syntax,
+        )
+    )
+
+
+def prove(output: str, original: str, cleaned: str) -> list[str]:
+    """As Cleaner.prove."""
+    done = Cleaned.of(cleaned)
+    return proved(Path(original), Path(output), done.blanked, None if done.by_reviewer else _texts)
+
+
+def find(original: str, plan: dict) -> list[tuple[str, str]]:
+    """As Cleaner.find."""
+    plan = Plan(**plan | {"boxes": tuple(Box(**box) for box in plan["boxes"])})
+    frames = open_frames(Path(original))
+    boxes, found = _to_blank(frames, frames.header, plan)
+    return [(box.text, box.source) for box in [*boxes, *found]]
+
+
+def look(original: str, frame: int, boxes: Sequence[tuple[str, str]]) -> str:
+    """As Cleaner.look, in Base64."""
+    frames = open_frames(Path(original))
+    if not 0 <= frame < frames.count:
+        raise BadInput("FRAME_NOT_THERE")
+    picture = Image.fromarray(renderings(frames.frame(frame), frames.header)[0]).convert("RGB")
+    numbered = [(str(number), parse(*box)) for number, box in enumerate(boxes, 1)]
+    png = io.BytesIO()
+    drawn(picture, [one for one in numbered if one[1].frame in (ALL_FRAMES, frame)]).save(png, "PNG")
+    return base64.b64encode(png.getvalue()).decode()
+
+
+def _to_blank(frames: FrameReader, header: Dataset, plan: Plan) -> tuple[list[Box], list[Box]]:
+    """What the plan names and the ultrasound regions leave out, and texts that are found. header: the original's."""
+    boxes = list(plan.boxes)
+    if plan.whole:
+        return [*boxes, Box(0, 0, frames.columns, frames.rows, source="whole")], []
+    if not plan.look:
+        return boxes, []
+    return [*boxes, *(outside_of_regions(header) or [])], _texts(frames, frames.header)
+
+
+def _texts(frames: FrameReader, header: Dataset) -> list[Box]:
+    """In the pixels, and in what overlays draw over them."""
+    found = text_in(frames, header)
+    for plane in overlay_planes(header):
+        for one in text_in_picture(plane.picture):
+            left, top = plane.left + one.left, plane.top + one.top
+            box = Box(left, top, plane.left + one.right, plane.top + one.bottom, plane.frame)
+            found += filter(None, [box.within(frames.rows, frames.columns)])
+    return found
+
+
+def _text_left(output: Path, blanked: Sequence[Box]) -> list[Box]:
+    """Text that is found in the output, but for what lies in a blanked box and shows nothing."""
+    frames = open_frames(output)
+    return [box for box in _texts(frames, frames.header) if not any(_covers(one, box) for one in blanked)]
+
+
+def _covers(one: Box, other: Box) -> bool:
+    return (
+        one.frame in (ALL_FRAMES, other.frame)
+        and one.left <= other.left
+        and one.top <= other.top
+        and one.right >= other.right
+        and one.bottom >= other.bottom
+    )
+
+
+#: Function by the name by which the parent calls it; its first argument is the path of the image that is decoded
+CALLS: dict[str, Callable] = {"clean": clean, "find": find, "look": look, "prove": prove}
