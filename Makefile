@@ -8,7 +8,7 @@ PORT ?= 3000
 # processes that test side by side; much of what they do is waiting
 TESTERS ?= 3
 
-.PHONY: demo test torture torture-mapping torture-archives up install install-test bench proof clean
+.PHONY: demo test torture torture-mapping torture-archives torture-pixels up install install-test bench proof clean
 
 install: $(VENV)/.installed
 
@@ -65,6 +65,10 @@ torture-mapping: install-test
 	BIT_FLIPS=1000 $(BIN)/python -m pytest -q -s tests/torture/test_bit_flips.py
 	AUDIT_KILLS=200 $(BIN)/python -m pytest -q -s tests/torture/test_audited_reads.py
 	ROTATION_KILLS=1000 $(BIN)/python -m pytest -q -s tests/workflow/test_rotation.py
+
+# Text in pixels: 500 generated frames with known text and 500 without; what is found, what is boxed for nothing (an hour)
+torture-pixels: install-test
+	RECALL_FRAMES=1000 $(BIN)/python -m pytest -q -s tests/torture/test_text_recall.py
 
 # What archives do and files hold: one killed twenty times while it sends, damaged DICOM streams in both directions,
 # 100,000 studies planned; some hundred thousand damaged instances through the engine (an hour)

@@ -18,10 +18,10 @@ from .elements import PIXEL_DATA, MoreNeeded, NotInOrder, Source, encode, encode
 from .identity import identity_of
 from .outcomes import PATIENT_ID, PATIENT_NAME, PLACING_UIDS, changed
 from .part10 import Opened, file_meta, framed, in_order, opened
-from .pixel_data import overlays_in_pixels, pixel_parts, refuse_overlay_among_pixels
+from .pixel_data import overlays_in_pixels, overlays_of_regions, pixel_parts, refuse_overlay_among_pixels
 from .profile import EDITION, Profile
 from .pseudonyms import PseudonymKey
-from .survey import CHARACTER_SET, NO_MARKS, TOLD, Mark, Surveyor
+from .survey import CHARACTER_SET, LONGEST_TOLD, NO_MARKS, TOLD, Mark, Surveyor
 from .values import character_set, codecs, decoded, is_uid, readings
 from .walk import Walk
 
@@ -35,7 +35,7 @@ _MOST_GUESSES = 1000
 _MOST_IDENTIFIERS, _LONGEST_IDENTIFIERS = 500, 1 << 16  #: names, IDs and addresses of one instance; their bytes
 #: PDF, CDA, STL, OBJ, MTL
 _ENCAPSULATED_DOCUMENTS = "1.2.840.10008.5.1.4.1.1.104."
-_SOP_CLASS, _MODALITY, _ISSUER, _PIXEL_REPRESENTATION = 0x00080016, 0x00080060, 0x00100021, 0x00280103
+_SOP_CLASS, _ISSUER, _PIXEL_REPRESENTATION = 0x00080016, 0x00100021, 0x00280103
 _STUDY, _SERIES, _INSTANCE = PLACING_UIDS
 _TRAILING_PADDING = 0xFFFCFFFC
 _TOLD_TAGS = tuple(map(tag_of, TOLD))
@@ -49,7 +49,8 @@ _Told = tuple[str, tuple[str, ...]]  #: what the caller tells of the patient: ps
 @dataclass(frozen=True)
 class Notes:
     """Of the original: whose it is, and what triage asks. values: keyword -> text, `\\`-separated, of the elements of
-    TOLD that are there; numbers in digits, sequences as they are encoded, each byte a character."""
+    TOLD that are there; numbers in digits, sequences as they are encoded, each byte a character; of a long value, its
+    beginning."""
 
     patient_id: str = field(repr=False)
     study_instance_uid: str = field(repr=False)
@@ -86,11 +87,12 @@ class Deidentified:
 @dataclass
 class _Look:
     """What a look at an instance told. noted: values of the top level. placed: old study, series and instance UID,
-    empty where it is none."""
+    empty where it is none. has_overlay: in bits of the pixel data."""
 
     noted: dict[int, bytes]
     placed: tuple[str, ...]
     marks: frozenset[Mark]
+    has_overlay: bool
 
 
 @dataclass
@@ -348,7 +350,7 @@ def _surveyed(reader: _Reader, surveyor: Surveyor, largest: int) -> _Look:
     """largest: bytes of the largest sequence that is looked into."""
     noted: dict[int, bytes] = {}
     marks = _survey(reader, surveyor, largest, noted)
-    return _Look(noted, _placed(noted), marks)
+    return _Look(noted, _placed(noted), marks, bool(overlays_in_pixels(noted)))
 
 
 def _survey(reader: _Reader, surveyor: Surveyor, largest: int, noted: dict[int, bytes]) -> frozenset[Mark]:
@@ -380,15 +382,18 @@ def _walked(reader: _Reader, context: Context) -> _Pass:
     reader.header_end = position
     pixels: list[bytes | range] = []
     tail: list[bytes] = []
+    has_overlay = bool(overlays_in_pixels(noted))
     if position < source.size:
+        if has_overlay:
+            refuse_overlay_among_pixels(noted)
         noted[PIXEL_DATA] = b""
-        refuse_overlay_among_pixels(noted)
         pixels, stop, tag = pixel_parts(file, position, noted, effects, context.identity)
         tail, behind = _tail(source, walk, stop, tag)
         effects += behind
     context.keep_small()
     effect = merged(effects) or Effect()
-    return _Pass(noted, _placed(noted), effect.marks, out, effect, frozenset(walk.private_removed), pixels, tail)
+    removed = frozenset(walk.private_removed)
+    return _Pass(noted, _placed(noted), effect.marks, has_overlay, out, effect, removed, pixels, tail)
 
 
 def _placed(noted: dict[int, bytes]) -> tuple[str, ...]:
@@ -448,22 +453,24 @@ def _uid(noted: dict[int, bytes], tag: int) -> str:
 def _notes(file: Opened, look: _Look) -> Notes:
     noted = look.noted
     charset = noted.get(CHARACTER_SET, b"")
-    values = _values(charset, tuple(map(noted.get, _TOLD_TAGS)))
-    if overlays_in_pixels(noted):
+    values = _values(charset, tuple([noted.get(tag, noted.get(-tag)) for tag in _TOLD_TAGS]))
+    if look.has_overlay:
         values = {**values, "OverlayInPixelData": "YES"}  # of no element alone
+    if overlays_of_regions(noted):
+        values = {**values, "OverlayOfRegion": "YES"}
     return Notes(
         patient_id=_patient_id_as_text(_patient_id(look), charset),
-        study_instance_uid=_text(noted, _STUDY),
-        sop_instance_uid=_text(noted, _INSTANCE) or file.sop_instance_uid,
+        study_instance_uid=look.placed[0] or _text(noted, _STUDY),
+        sop_instance_uid=look.placed[2] or _text(noted, _INSTANCE) or file.sop_instance_uid,
         sop_class_uid=_text(noted, _SOP_CLASS) or file.sop_class_uid,
-        modality=_text(noted, _MODALITY),
+        modality=values.get("Modality", ""),
         values=values,
         has_pixels=PIXEL_DATA in noted,
         transfer_syntax_uid=file.syntax,
     )
 
 
-@lru_cache(64)
+@lru_cache(16)
 def _values(charset: bytes, told: tuple[bytes | None, ...]) -> Mapping[str, str]:
     """The same object for the instances of a series that say the same."""
     pairs = zip(TOLD, _TOLD_TAGS, told, strict=True)
@@ -473,6 +480,7 @@ def _values(charset: bytes, told: tuple[bytes | None, ...]) -> Mapping[str, str]
 def _told(tag: int, value: bytes, charset: bytes) -> str:
     if tag in _NUMBERS:
         return str(int.from_bytes(value[:2], "little"))
+    value = value[:LONGEST_TOLD]
     if tag in _SEQUENCES:
         return value.decode("latin-1")
     value = value.strip(b" \0")
@@ -498,4 +506,4 @@ def notes_of(source: Source) -> Notes:
     except (DicomAssetsError, NotInOrder):
         if not noted:
             raise BadInput("UNREADABLE") from None
-    return _notes(file, _Look(noted, _placed(noted), NO_MARKS))
+    return _notes(file, _Look(noted, _placed(noted), NO_MARKS, bool(overlays_in_pixels(noted))))

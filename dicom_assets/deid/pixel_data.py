@@ -26,6 +26,7 @@ _ROWS, _COLUMNS, _FRAMES = 0x00280010, 0x00280011, 0x00280008
 _SAMPLES, _BITS, _PHOTOMETRIC = 0x00280002, 0x00280100, 0x00280004
 _BITS_STORED, _HIGH_BIT = 0x00280101, 0x00280102
 _OVERLAY_BIT_POSITIONS = frozenset(group << 16 | 0x0102 for group in range(0x6000, 0x6100, 2))
+_OVERLAY_TYPES = frozenset(group << 16 | 0x0040 for group in range(0x6000, 0x6100, 2))
 _LONGEST_EXCESS = 1024  #: bytes behind the pixels that are cut off; more of them means that the geometry is wrong
 _EMPTY_ITEM = b"\xfe\xff\x00\xe0\0\0\0\0"
 _SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
@@ -92,6 +93,15 @@ def overlays_in_pixels(noted: Mapping[int, bytes]) -> list[int]:
         for tag, value in noted.items()
         if tag in _OVERLAY_BIT_POSITIONS and value.strip(b"\0") and (tag & 0xFFFF0000 | 0x3000) not in noted
     ]
+
+
+def overlays_of_regions(noted: Mapping[int, bytes]) -> bool:
+    """Planes that a profile with Clean Graphics keeps (PS3.3 C.9.2.1.1): drawn by hand, so that they may show text."""
+    if _OVERLAY_TYPES.isdisjoint(noted):
+        return False
+    return any(
+        noted[tag].strip(b" \0") == b"R" and tag - 0x0040 + 0x3000 in noted for tag in _OVERLAY_TYPES & noted.keys()
+    )
 
 
 def refuse_overlay_among_pixels(noted: Mapping[int, bytes]) -> None:

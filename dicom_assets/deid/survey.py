@@ -24,16 +24,17 @@ from .values import character_set
 CHARACTER_SET = 0x00080005
 #: What Notes.values tells, for triage: how the image came about, its device, the part of the body, the geometry
 TOLD = tuple(
-    """ImageType ConversionType BurnedInAnnotation RecognizableVisualFeatures SpecimenLabelInImage Manufacturer
+    """Modality ImageType ConversionType BurnedInAnnotation RecognizableVisualFeatures SpecimenLabelInImage Manufacturer
     ManufacturerModelName SoftwareVersions StudyDescription SeriesDescription ProtocolName BodyPartExamined
     AnatomicRegionSequence SequenceOfUltrasoundRegions SharedFunctionalGroupsSequence SliceThickness
     SpacingBetweenSlices NumberOfFrames Rows Columns SamplesPerPixel BitsAllocated PhotometricInterpretation""".split()
 )
+LONGEST_TOLD = 1 << 16  #: bytes of a value; what a header says of its image comes early, and is remembered
 _NOTED_TAGS = [
     tag_of(keyword)
     for keyword in (
         "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "IssuerOfPatientID",
-        "SpecificCharacterSet", "PixelRepresentation", "BitsStored", "HighBit", "Modality", *TOLD,
+        "SpecificCharacterSet", "PixelRepresentation", "BitsStored", "HighBit", *TOLD,
     )
 ]  # fmt: skip
 #: Elements of the top level whose values are noted: patient and place, character set, geometry, what triage asks, and
@@ -42,6 +43,7 @@ _NOTED_TAGS = [
 NOTED = {tag: frozenset({b"UN", *(vr.encode() for vr in vr_of(tag).split(" or "))}) for tag in _NOTED_TAGS}
 for _group in range(0x6000, 0x6100, 2):
     NOTED[_group << 16 | 0x0102] = frozenset({b"UN", b"US"})
+    NOTED[_group << 16 | 0x0040] = frozenset({b"UN", b"CS"})
     NOTED[_group << 16 | 0x3000] = frozenset({b"UN", b"OB", b"OW"})
 _MARKING_VRS = frozenset(vr.encode() for vr in IDENTIFYING_VRS)
 _SEQUENCE_VRS = frozenset({b"SQ", b"UN"})

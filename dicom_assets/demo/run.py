@@ -12,6 +12,7 @@ from ..batches.planning import plan_cohort, write_batches
 from ..batches.request import list_batches
 from ..commands.batch import ledger_table
 from ..deid.profile import load_profile
+from ..pixels.cleaner import extra_is_installed
 from ..settings import Settings, dagster_home
 from ..storage.ledger import StudyRow, latest_rows
 from ..storage.zones import Zones
@@ -26,7 +27,7 @@ _PROFILE = "basic"
 
 
 def run_demo(root: Path, progress: Progress) -> int:
-    """0 where every study ended as it was planned to: all released, but for the images that show text and the one
+    """0 where every study ended as it was planned to: all released, but for the slices that show a face and the one
     study that the archive does not hold."""
     root = root.absolute()
     with coded_file_errors():
@@ -91,21 +92,21 @@ def _batch(root: Path, corpus: Corpus, settings: Settings, zones: Zones) -> str:
     return write_batches(zones, "cohort", f"{date.today():%Y%m%d}", "demo", planned)[0].batch
 
 
-def _may_show_text(instance: DemoInstance) -> bool:
-    """Ultrasound and secondary captures are kept back whether they show text or not: nothing has looked at them."""
-    return instance.shows_text or instance.modality in ("US", "OT")
+def _is_kept_back(instance: DemoInstance) -> bool:
+    """A face, or what may show text where nothing is installed that cleans it."""
+    return instance.shows_face or (not extra_is_installed() and instance.modality in ("CR", "DX", "OT", "US"))
 
 
 def _compare(corpus: Corpus, rows: Sequence[StudyRow]) -> int:
     """Is the ledger what was planned? Says it in a sentence."""
-    shown = sum(_may_show_text(instance) for instance in corpus.instances)
+    kept_back = sum(map(_is_kept_back, corpus.instances))
     planned = {
         "found": len(corpus.studies),
         "expected": len(corpus.instances),
         "received": len(corpus.instances),
-        "deidentified": len(corpus.instances) - shown,
-        "quarantined": shown,
-        "released": len(corpus.instances) - shown,
+        "deidentified": len(corpus.instances) - kept_back,
+        "quarantined": kept_back,
+        "released": len(corpus.instances) - kept_back,
         "withheld": 0,
     }
     ended = {name: sum(getattr(row, name) or 0 for row in rows) for name in planned}
@@ -115,8 +116,10 @@ def _compare(corpus: Corpus, rows: Sequence[StudyRow]) -> int:
         )
         print(f"The demo did not end as planned: {different}", file=sys.stderr)
         return 1
+    cleaned = sum(one.shows_text for one in corpus.instances) if extra_is_installed() else 0
     print(
-        f"As planned: {planned['released']} of {planned['expected']} instances released, {shown} that may show text in "
-        "their pixels quarantined, 1 study that the archive does not hold reported as not found."
+        f"As planned: {planned['released']} of {planned['expected']} instances released, {cleaned} of them with a "
+        f"name in their pixels that was blanked; {kept_back} quarantined, for a face can be rebuilt from them or nothing here "
+        "can clean them; 1 study that the archive does not hold reported as not found."
     )
     return 0

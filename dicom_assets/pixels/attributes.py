@@ -25,11 +25,15 @@ def of_cleaned(file: OwnFile, changed: bool) -> dict[int, Change]:
 def of_decoded(file: OwnFile, layout: Layout) -> dict[int, Change]:
     """The elements that say otherwise where encapsulated pixels are written as native ones. layout: of these."""
     changes: dict[int, Change] = {tag: None for tag in _OFFSETS if tag in file.elements}
-    changes[_PHOTOMETRIC] = encode(_PHOTOMETRIC, "CS", layout.photometric.encode())
+    changes |= photometric_of(layout.photometric)
     changes[_HIGH_BIT] = encode(_HIGH_BIT, "US", layout.high.to_bytes(2, "little"))
     if layout.samples > 1:
         changes[_PLANAR] = encode(_PLANAR, "US", b"\0\0")
     return changes
+
+
+def photometric_of(name: str) -> dict[int, Change]:
+    return {_PHOTOMETRIC: encode(_PHOTOMETRIC, "CS", name.encode())}
 
 
 def _with_clean_pixel_data(sequence: bytes) -> bytes:

@@ -28,7 +28,12 @@ class Box:
     def within(self, rows: int, columns: int) -> "Box | None":
         """As much of it as lies in the image; None where nothing does."""
         box = Box(
-            max(self.left, 0), max(self.top, 0), min(self.right, columns), min(self.bottom, rows), self.frame, self.source
+            max(self.left, 0),
+            max(self.top, 0),
+            min(self.right, columns),
+            min(self.bottom, rows),
+            self.frame,
+            self.source,
         )
         return box if box.left < box.right and box.top < box.bottom else None
 

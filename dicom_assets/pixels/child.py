@@ -15,6 +15,8 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import BadInput, DicomAssetsError, RetryLater, from_os_error
@@ -31,9 +33,10 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", 0)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for libraries that print
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    memory = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _at_most(resource.RLIMIT_AS, int(sys.argv[1]))
+    _at_most(resource.RLIMIT_CORE, 0)
+    with suppress(OSError):  # where the machine's memory ends, this process goes, not the one that it works for
+        Path("/proc/self/oom_score_adj").write_text("1000")
     threading.Thread(target=_end_with_parent, daemon=True).start()
     silence_libraries()
     for line in sys.stdin.buffer:
@@ -44,7 +47,7 @@ def main() -> None:
 def _answer(answers: BinaryIO, name: str, arguments: Sequence) -> dict:
     """What came of it: `done`, or the `code` of an error, its `kind`, and the place of a bug."""
     try:
-        _limit(_STARTING_SECONDS, resource.RLIM_INFINITY)
+        _limit(_STARTING_SECONDS, _BEYOND)
         from . import sizes, work
 
         size = sizes.size_of(arguments[0])
@@ -66,8 +69,14 @@ def _answer(answers: BinaryIO, name: str, arguments: Sequence) -> dict:
 def _limit(seconds: int, file_size: int) -> None:
     """Processor time from now, and bytes of a file that is written."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
+    _at_most(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + seconds)
+    _at_most(resource.RLIMIT_FSIZE, file_size)
+
+
+def _at_most(kind: int, limit: int) -> None:
+    """Or less, where this machine's own limit is less."""
+    _soft, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
 
 
 def _say(answers: BinaryIO, answer: dict) -> None:

@@ -56,8 +56,3 @@ class Cleaned:
     @property
     def blanked(self) -> tuple[Box, ...]:
         return tuple(parse(text, source) for text, source in self.boxes)
-
-    @property
-    def by_reviewer(self) -> bool:
-        """A person said what is blanked: what a detector sees besides is their decision."""
-        return any(source == REVIEWER for _box, source in self.boxes)

@@ -82,10 +82,10 @@ class Cleaner:
             target.unlink(missing_ok=True)
             raise
 
-    def prove(self, original: Path, output: Path, cleaned: Cleaned) -> list[str]:
-        """Reason codes for which output is not original with cleaned.boxes blanked and nothing else changed; none
-        where it is."""
-        return self._ask("prove", output, original, cleaned.text)
+    def prove(self, original: Path, output: Path, cleaned: Cleaned, plan: Plan) -> list[str]:
+        """Reason codes for which output is not original with cleaned.boxes blanked and nothing else changed, or these
+        are not all that plan asks for; none where all is well."""
+        return self._ask("prove", output, original, cleaned.text, asdict(plan))
 
     def find(self, original: Path, plan: Plan) -> tuple[Box, ...]:
         """What clean() would blank at first; nothing is written."""

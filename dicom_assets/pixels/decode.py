@@ -2,6 +2,7 @@
 
 first    pydicom, with pylibjpeg for what is compressed
 second   own code for native and RLE, imagecodecs for the rest (decode_second.py)
+either   the first; the second where that cannot read a frame, as of JPEG with 12 bits
 
 Sizes are checked before a decoder is asked: some end the process where memory is short.
 """
@@ -9,6 +10,7 @@ Sizes are checked before a decoder is asked: some end the process where memory i
 import warnings
 from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +21,13 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from ..errors import BadInput
 from . import decode_second
@@ -28,6 +36,12 @@ from .stored import RLE, Stored, stored_of
 
 _KEYWORDS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
 _UNDEFINED = 0xFFFFFFFF
+#: (is implicit VR, is little endian) ->
+_UNNAMED = {
+    (True, True): ImplicitVRLittleEndian,
+    (False, True): ExplicitVRLittleEndian,
+    (False, False): ExplicitVRBigEndian,
+}
 _BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
 
 
@@ -49,17 +63,17 @@ class FrameReader(Protocol):
         """As frame, with what is in the unused bits."""
 
 
-def open_frames(path: Path, family: Literal["first", "second"] = "first") -> FrameReader:
+def open_frames(path: Path, family: Literal["first", "second", "either"] = "either") -> FrameReader:
     """Raises BadInput: PIXELS_NOT_DECODABLE, also where header and file contradict each other; PIXELS_TOO_LARGE."""
     with _quietly():
-        return _File(path, _by_pydicom if family == "first" else decode_second.words_of)
+        return _File(path, _FAMILIES[family])
 
 
 def one_frame(encoded: bytes, stored: Stored) -> np.ndarray:
-    """The words of one encapsulated frame, by the first family. Raises BadInput."""
+    """The words of one encapsulated frame, by either family. Raises BadInput."""
     with _quietly():
         _check(encoded, stored)
-        return _by_pydicom(encoded, stored)
+        return _by_either(encoded, stored)
 
 
 class _quietly:
@@ -84,7 +98,7 @@ class _File:
         self._inflated: bytes | None = None
         with path.open("rb") as file:
             self.header = pydicom.dcmread(file, stop_before_pixels=True, force=True)
-            syntax = UID(self.header.file_meta.TransferSyntaxUID)
+            syntax = _syntax_of(self.header)
             if syntax == DeflatedExplicitVRLittleEndian:
                 file.seek(0)
                 self._inflated = pydicom.dcmread(file).PixelData
@@ -93,6 +107,8 @@ class _File:
                 keyword, vr, size = _element(file, *self.header.original_encoding)
                 self._value = file.tell()
             self._stored = stored_of(self.header, syntax, keyword, vr == b"OW")
+            if self._stored.halved and self._stored.is_full(size):
+                self._stored = replace(self._stored, photometric="YBR_FULL")
             self.rows, self.columns, self.samples = self._stored.rows, self._stored.columns, self._stored.samples
             self.count = self._stored.frames
             if syntax.is_encapsulated:
@@ -119,7 +135,7 @@ class _File:
         return words
 
     def _native(self, file: BinaryIO, index: int) -> np.ndarray:
-        if self._decoder is _by_pydicom:
+        if self._decoder is not decode_second.words_of:
             file.seek(self._value)
             return _pydicom_array(file, self._stored, index, self.count)
         start, stop = self._stored.native_bits(index)
@@ -136,6 +152,12 @@ class _File:
         if self._inflated is not None:
             return len(self._inflated)
         return self._path.stat().st_size
+
+
+def _syntax_of(header: Dataset) -> UID:
+    """Where the file meta does not name it: that in which the data set turned out to be."""
+    named = header.file_meta.get("TransferSyntaxUID")
+    return UID(named) if named else _UNNAMED[header.original_encoding]
 
 
 def _element(file: BinaryIO, implicit: bool, little_endian: bool) -> tuple[str, bytes, int]:
@@ -206,6 +228,15 @@ def _by_pydicom(encoded: bytes, stored: Stored) -> np.ndarray:
     return _pydicom_array(encapsulate([encoded], has_bot=False), stored, 0, 1)
 
 
+def _by_either(encoded: bytes, stored: Stored) -> np.ndarray:
+    try:
+        return _by_pydicom(encoded, stored)
+    except MemoryError:
+        raise
+    except Exception:
+        return decode_second.words_of(encoded, stored)
+
+
 def _pydicom_array(source: bytes | BinaryIO, stored: Stored, index: int, count: int) -> np.ndarray:
     array, _properties = get_decoder(stored.syntax).as_array(
         source,
@@ -219,3 +250,6 @@ def _pydicom_array(source: bytes | BinaryIO, stored: Stored, index: int, count: 
         **stored.pydicom_options,
     )
     return array.astype(stored.word, copy=False)
+
+
+_FAMILIES = {"first": _by_pydicom, "second": decode_second.words_of, "either": _by_either}

@@ -7,6 +7,8 @@ import numpy as np
 from ..errors import BadInput
 from .stored import RLE, Stored
 
+_END_OF_IMAGE = b"\xff\xd9"
+
 
 def native_words(encoded: bytes, stored: Stored, first_bit: int) -> np.ndarray:
     """encoded: the bytes in which one frame lies, from its first_bit on (PS3.5 8.1.1, 8.2). Shape as Stored.shape."""
@@ -67,6 +69,8 @@ def _jpeg(encoded: bytes, stored: Stored) -> np.ndarray:
 def _jpeg_ls(encoded: bytes, _stored: Stored) -> np.ndarray:
     from imagecodecs import jpegls_decode
 
+    if not encoded.rstrip(b"\0").endswith(_END_OF_IMAGE):  # the decoder would search for it for seconds
+        raise BadInput("PIXELS_NOT_DECODABLE")
     return jpegls_decode(encoded)
 
 

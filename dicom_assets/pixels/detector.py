@@ -5,7 +5,8 @@ which is grown back to the whole glyphs (Liao et al., Real-time Scene Text Detec
 Runs on one thread; memory is bounded by the tile, not by the picture.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -27,17 +28,24 @@ _FRAME = 16
 _LIKELY, _CORE = 0.3, 0.5
 #: By how much of area / length a core is grown; 1.5 is what the network was trained with, the rest is for safety
 _GROW = 2.0
-#: A line this sure and slender is text ...
-_SURE, _SLENDER = 0.9, 4.4
-#: ... if its core is no thicker than this, in pixels: of letters some 50 high. What is larger, or compact, is often an
-#: organ and must be readable, or be longer yet.
-_THICK, _SURER, _LONG = 24, 0.95, 8.0
-#: Short lines of letters that are not small have as many strokes, or must be readable; an edge of an organ has fewer
-_PLAIN, _FINE, _STROKES = 12.0, 6.0, 4
 #: Sides and scores below which a core is a speck
 _SPECK, _SPECK_SCORE = 8, 0.7
-#: How sure the recognizer must be of its characters
-_READ = 0.8
+#: Sides below which nothing is a line of letters, in pixels; theirs are 9 and more
+_LOWEST = 7
+#: A line whose core is thicker than this, in pixels, has letters some 50 high. Most such things are organs
+_THICK = 24
+#: How sure the recognizer must be of its characters; and if the network is sure of the line. So many may be where it
+#: is less than this; elsewhere two are enough
+_READ, _FAIRLY, _CLEAR, _MANY = 0.8, 0.6, 0.75, 4
+#: What round things are read as: bones of the wrist, electrodes, vertebrae from above
+_ROUND = frozenset("0OoCc")
+#: Share of a line's height within which its ground is even
+_AROUND = 0.3
+#: What it cannot read is letters of another script if the network is this sure of it, it is slender, and strokes
+#: cross it along and across: bars and ticks lie in one direction, edges of organs are few. Where they are some 30
+#: pixels high it must be surer and its box longer, by its other side: flow in colours, a pacemaker
+_SURE, _SURER, _SUREST, _LARGE, _BROAD = 0.9, 0.97, 0.99, 14, 1.8
+_SLENDER, _LONG, _ALONG, _ACROSS = 2.4, 8.0, 8, 3
 
 
 class Detector:
@@ -47,24 +55,37 @@ class Detector:
         self._network = session("ch_PP-OCRv4_det_infer.onnx")
         self._recognizer = Recognizer()
 
-    def boxes(self, picture: np.ndarray) -> list[Found]:
+    def boxes(self, picture: np.ndarray, known: Sequence[Found] = (), scales: Sequence[float] = ()) -> list[Found]:
         """picture: uint8 (rows, columns) or (rows, columns, 3). Lines of text, from all scales, overlapping ones
-        joined."""
+        joined. known: text already found in it, which is not returned again. scales: other than by its size."""
         if picture.min() == picture.max():
             return []
         rows, columns = picture.shape[:2]
-        scales = (1, 2) if rows * columns <= ENLARGED else (0.5, 1)
+        scales = scales or ((1, 2) if rows * columns <= ENLARGED else (0.5, 1))
         framed = _framed(picture)
         seen = [one.clipped(rows, columns) for scale in scales for one in self._at(framed, scale)]
-        return [line for line in in_lines(joined(seen)) if self._is_text(line, picture)]
+        lines = [one for one in in_lines(joined(seen)) if min(one.width, one.height) >= _LOWEST]
+        new = [one for one in lines if not any(one.lies_in(other) for other in known)]
+        text = [line for line in new if self._is_text(line, picture)]
+        short = [one for one in new if one not in text and one.score >= _SURE and one.thickness <= _LARGE]
+        return text + [one for one in short if any(one.is_beside(other) for other in (*text, *known))]
 
     def _is_text(self, line: Found, picture: np.ndarray) -> bool:
-        thick, inside = line.thickness > _THICK, picture[line.top : line.bottom, line.left : line.right]
-        plain = line.slenderness >= _PLAIN or line.thickness <= _FINE or strokes(inside) >= _STROKES
-        if plain and line.slenderness >= (_LONG if thick else _SLENDER) and line.score >= (_SURER if thick else _SURE):
-            return True
+        inside = picture[line.top : line.bottom, line.left : line.right]
+        thick = line.thickness > _THICK
         text, sure = self._recognizer.read(inside)
-        return sure >= _READ and sum(map(str.isalnum, text)) >= (3 if thick else 2)
+        letters = [one for one in text if one.isalnum()]
+        few = 3 if thick else 2 if line.score >= (_SURER if sure < _READ else _CLEAR) else _MANY
+        read = sure >= (_FAIRLY if line.score >= _SURE and not thick else _READ)
+        if read and len(letters) >= few and not _ROUND.issuperset(letters):
+            return True
+        large = line.thickness > _LARGE
+        if line.score < (_SUREST if large else _SURER) or line.slenderness < (_LONG if thick else _SLENDER):
+            return False
+        if large and max(line.width, line.height) < _BROAD * min(line.width, line.height):
+            return False
+        along, across = strokes(inside)
+        return along >= _ALONG and across >= _ACROSS
 
     def _at(self, framed: np.ndarray, scale: float) -> list[Found]:
         """Places are those in the picture without its frame."""
@@ -94,43 +115,48 @@ def _framed(picture: np.ndarray) -> np.ndarray:
     return framed
 
 
-def tiles(picture: np.ndarray, scale: float) -> Iterator[tuple[float, float, np.ndarray]]:
-    """Pieces of picture, overlapping: left, top in its pixels, and uint8 (rows, columns, 3) of the piece scaled."""
+def tiles(picture: np.ndarray, scale: float) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Pieces of picture, overlapping, of about one size: left, top in its pixels, and uint8 (rows, columns, 3) of the
+    piece scaled."""
     from PIL import Image
 
     rows, columns = picture.shape[:2]
-    for top in _starts(rows, scale):
-        for left in _starts(columns, scale):
-            side = int(TILE / scale)
-            piece = picture[top : top + side, left : left + side]
+    for top, bottom in _spans(rows, scale):
+        for left, right in _spans(columns, scale):
+            piece = picture[top:bottom, left:right]
             if scale != 1:
                 size = (max(1, round(piece.shape[1] * scale)), max(1, round(piece.shape[0] * scale)))
                 piece = np.asarray(Image.fromarray(piece).resize(size, Image.Resampling.BICUBIC))
             yield left, top, piece if piece.ndim == 3 else np.repeat(piece[:, :, None], 3, axis=2)
 
 
-def strokes(inside: np.ndarray) -> int:
-    """How often a line along the longer side of a part of a picture goes from light to dark or back, in the channel
-    where it does most."""
+def strokes(inside: np.ndarray) -> tuple[int, int]:
+    """How often a line along the longer side of a part of a picture goes from light to dark or back, and one along the
+    shorter side, in the channel where it does most. Against what is around each pixel: the ground may be uneven."""
+    from PIL import Image, ImageFilter
+
     rows, columns = inside.shape[:2]
-    planes = np.moveaxis(inside.reshape(rows, columns, -1), 2, 0).astype(np.float32)
-    return max(_changes(plane if columns >= rows else plane.T) for plane in planes)
+    around = ImageFilter.BoxBlur(_AROUND * min(rows, columns))
+    planes = [np.ascontiguousarray(plane) for plane in np.moveaxis(inside.reshape(rows, columns, -1), 2, 0)]
+    details = [plane.astype(np.float32) - np.asarray(Image.fromarray(plane).filter(around)) for plane in planes]
+    level, upright = max(map(_changes, details)), max(_changes(plane.T) for plane in details)
+    return (level, upright) if columns >= rows else (upright, level)
 
 
 def _changes(plane: np.ndarray) -> int:
-    """plane: (rows, columns). Of the upper quartile of the rows in its middle half."""
+    """plane: (rows, columns). Of the upper tenth of the rows in its middle half."""
     low, high = np.percentile(plane, (5, 95))
     middle = plane[len(plane) // 4 : max(3 * len(plane) // 4, len(plane) // 4 + 1)]
     states = (middle > low + 0.65 * (high - low)).astype(np.int8) - (middle < low + 0.35 * (high - low))
-    return int(np.percentile([np.count_nonzero(np.diff(row[row != 0])) for row in states], 75))
+    return int(np.percentile([np.count_nonzero(np.diff(row[row != 0])) for row in states], 90))
 
 
-def _starts(length: int, scale: float) -> list[int]:
-    """Where tiles begin, in pixels of the picture."""
-    side, step = int(TILE / scale), int((TILE - OVERLAP) / scale)
-    if length <= side:
-        return [0]
-    return [*range(0, length - side, step), length - side]
+def _spans(length: int, scale: float) -> list[tuple[int, int]]:
+    """Where tiles begin and end, in pixels of the picture; as few as hold it."""
+    overlap = int(OVERLAP / scale)
+    count = max(1, math.ceil((length - overlap) / (int(TILE / scale) - overlap)))
+    side = math.ceil((length + (count - 1) * overlap) / count)
+    return [(at * (side - overlap), min(at * (side - overlap) + side, length)) for at in range(count)]
 
 
 def _grown(part: Component, left: float, top: float, scale: float) -> Found:

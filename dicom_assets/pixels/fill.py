@@ -1,6 +1,7 @@
 """What a blanked pixel shows: the image's background. It depends on the header and on pixels that stay, never on those
 that are blanked."""
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -74,7 +75,8 @@ def _padding(layout: Layout) -> float | None:
     """Pixel Padding Value, where pixels can have it."""
     if layout.floating:
         form = _FLOATS[layout.allocated]
-        return struct.unpack(form, layout.padding)[0] if len(layout.padding) == struct.calcsize(form) else None
+        value = struct.unpack(form, layout.padding)[0] if len(layout.padding) == struct.calcsize(form) else math.nan
+        return value if math.isfinite(value) else None
     if len(layout.padding) != 2:
         return None
     value = int.from_bytes(layout.padding, "little", signed=layout.signed)

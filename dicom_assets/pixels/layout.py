@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from ..deid.elements import OTHER_PIXELS
 from ..errors import BadInput, Refused
+from .sizes import LARGEST_FRAME
 from .splice import OwnFile, pixel_tag
 
 _SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
 _ROWS, _COLUMNS, _ALLOCATED = 0x00280010, 0x00280011, 0x00280100
 _STORED, _HIGH, _SIGNED = 0x00280101, 0x00280102, 0x00280103
 _PADDING, _FLOAT_PADDING = 0x00280120, {32: 0x00280122, 64: 0x00280123}
-_LARGEST_FRAME = 1 << 30  #: bytes of one frame; the largest of real detectors are below a tenth of it
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,6 @@ def layout_of(file: OwnFile) -> Layout:
         raise BadInput("PIXEL_GEOMETRY_MISSING")
     if not 0 < layout.stored <= layout.high + 1 <= layout.allocated or (layout.signed and layout.stored == 1):
         raise BadInput("PIXEL_GEOMETRY_MISSING")
-    if layout.frame_bits > _LARGEST_FRAME * 8:
+    if layout.frame_bits > 8 * LARGEST_FRAME:
         raise Refused("PIXELS_TOO_LARGE")
     return layout

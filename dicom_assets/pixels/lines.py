@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 _SAME = 0.5
 #: Gap between pieces of a line, by its height
 _GAP = 1.2
+#: Ratio of two lines' heights up to which both are of one print
+_AS_HIGH = 1.6
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,34 @@ class Found:
         sides = {"left": max(self.left, 0), "top": max(self.top, 0)}
         return replace(self, **sides, right=min(self.right, columns), bottom=min(self.bottom, rows))
 
+    def lies_in(self, other: "Found") -> bool:
+        """Wholly, but for a margin of a tenth of the other's height and 2 pixels, by which boxes are made larger."""
+        margin = other.margin
+        return (
+            other.left - margin <= self.left
+            and other.top - margin <= self.top
+            and self.right <= other.right + margin
+            and self.bottom <= other.bottom + margin
+        )
+
+    @property
+    def margin(self) -> int:
+        """Pixels by which what is blanked is larger, on each side."""
+        return 2 + round(0.1 * min(self.width, self.height))
+
+    def is_beside(self, other: "Found") -> bool:
+        """Of about the other's print and no further from it than it is high, be it on its line, below or above."""
+        low, high = sorted((min(self.width, self.height), min(other.width, other.height)))
+        across = max(self.left, other.left) - min(self.right, other.right)
+        down = max(self.top, other.top) - min(self.bottom, other.bottom)
+        thin, thick = sorted((self.thickness, other.thickness))
+        return high <= _AS_HIGH * low and thick <= _AS_HIGH * thin and max(across, down) <= low
+
+    def turned(self, columns: int) -> "Found":
+        """Of a picture of so many columns, in the one that numpy.rot90 makes of it."""
+        sides = {"left": self.top, "right": self.bottom}
+        return replace(self, **sides, top=columns - self.right, bottom=columns - self.left)
+
     def turned_back(self, columns: int) -> "Found":
         """Of a picture that numpy.rot90 has turned, in the one before, which has so many columns."""
         sides = {"left": columns - self.bottom, "right": columns - self.top}
@@ -50,7 +80,19 @@ def joined(found: list[Found]) -> list[Found]:
 def in_lines(found: list[Found]) -> list[Found]:
     """Boxes of about one height that follow each other on a line become one, with what is between them: letters that
     have the ground's lightness are not seen, their neighbours are. Also of lines that run upwards."""
-    return _merged(found, lambda one, other: _in_row(one, other) or _in_row(_turned(one), _turned(other)))
+    return _merged(found, lambda one, other: _in_row(one, other, 0.5) or _in_row(_turned(one), _turned(other), 0.9))
+
+
+def outermost(found: list[Found]) -> list[Found]:
+    """Without those that lie in another one: of boxes that all are text."""
+    distinct = list(dict.fromkeys(found))
+    return [one for one in distinct if not any(other is not one and _within(one, other) for other in distinct)]
+
+
+def _within(one: Found, other: Found) -> bool:
+    inside = other.left <= one.left and other.top <= one.top and one.right <= other.right and one.bottom <= other.bottom
+    same = (one.left, one.top, one.right, one.bottom) == (other.left, other.top, other.right, other.bottom)
+    return inside and (not same or one.score < other.score)
 
 
 def _merged(found: list[Found], together: Callable[[Found, Found], bool]) -> list[Found]:
@@ -89,13 +131,14 @@ def _overlap(one: Found, other: Found) -> float:
     return width * height / min(one.width * one.height, other.width * other.height)
 
 
-def _in_row(one: Found, other: Found) -> bool:
-    """Neither is a piece of a line that runs upwards."""
+def _in_row(one: Found, other: Found, squat: float) -> bool:
+    """Neither is narrower than squat by its height: a piece of a line in the other direction. Short words below each
+    other are broad; letters of a line that runs upwards are not."""
     low, high = sorted((one.height, other.height))
     shared = min(one.bottom, other.bottom) - max(one.top, other.top)
     gap = max(one.left, other.left) - min(one.right, other.right)
-    level = all(2 * box.width >= box.height for box in (one, other))
-    return level and high <= 1.6 * low and shared >= 0.6 * low and gap <= _GAP * low
+    level = all(box.width >= squat * box.height for box in (one, other))
+    return level and high <= _AS_HIGH * low and shared >= 0.6 * low and gap <= _GAP * low
 
 
 def _turned(one: Found) -> Found:

@@ -8,8 +8,12 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ..errors import BadInput
+from .alone import alone, is_padded
 from .boxes import Box, of_frame
 from .decode import FrameReader, open_frames
+from .encapsulated import Frames
+from .splice import OwnFile
+from .stored import RLE
 
 _GEOMETRY = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
 _PALETTE = tuple(
@@ -21,6 +25,7 @@ _ALSO_CALLED = {"YBR_RCT": {"RGB"}, "YBR_ICT": {"RGB", "YBR_RCT"}, "YBR_FULL_422
 #: resolution: two on each side of the edge of what is blanked, whose units have 8 or 16
 _BLENDED = 4
 _DCT = {f"1.2.840.10008.1.2.4.{number}" for number in (50, 51)}
+_ROWS = 512  #: compared at a time: the largest frames need much memory as they are
 _OVERLAYS = range(0x6000, 0x6100, 2)
 _BASIC_PROFILE, _CLEAN_PIXEL_DATA = "113100", "113101"
 
@@ -40,7 +45,8 @@ def prove(
     PIXEL_GEOMETRY_CHANGED    another size, number of frames, sign, palette or meaning of the samples
     PIXELS_CHANGED            outside of all boxes
     TEXT_NOT_BLANKED          a box, or an overlay in it, shows more than one value
-    OVERLAY_IN_PIXEL_DATA     bits that the pixels do not use hold something where an overlay was
+    OVERLAY_IN_PIXEL_DATA     bits that the pixels do not use hold something
+    TEXT_BESIDE_PIXELS        a code stream of the output has comments, application data or something behind its end
     PIXEL_ATTRIBUTES_WRONG    the header does not say what was done: (0028,0301), 113101, lossy history, icon
     TEXT_LEFT_IN_PIXELS       detection still finds some"""
     try:
@@ -50,6 +56,7 @@ def prove(
         wrong = [*_wrong_pixels(original, before, after, boxes), *_wrong_overlays(after.header, boxes)]
         if detect and any(_shows(box, after, boxes) for box in detect(after, after.header)):
             wrong.append("TEXT_LEFT_IN_PIXELS")
+        wrong += _beside_pixels(output, after)
     except BadInput as error:
         return [error.code]
     if not _states_the_cleaning(before.header, after.header):
@@ -78,7 +85,6 @@ def _entries(header: Dataset, keyword: str) -> object:
 def _wrong_pixels(original: Path, before: FrameReader, after: FrameReader, boxes: Sequence[Box]) -> list[str]:
     wrong, other = [], open_frames(original, "first")
     margin = _BLENDED if after.samples > 1 and after.header.file_meta.TransferSyntaxUID in _DCT else 0
-    embedded = any((group, 0x0102) in before.header and (group, 0x3000) not in before.header for group in _OVERLAYS)
     for index in range(after.count):
         here = of_frame(boxes, index)
         words, shown = after.words(index), after.frame(index)
@@ -87,7 +93,7 @@ def _wrong_pixels(original: Path, before: FrameReader, after: FrameReader, boxes
             wrong.append("PIXELS_CHANGED")
         if not all(_is_blank(words, box, margin) for box in here):
             wrong.append("TEXT_NOT_BLANKED")
-        if embedded and not _leaves_bits_empty(words, shown, after.header):
+        if not leaves_bits_empty(words, shown, after.header):
             wrong.append("OVERLAY_IN_PIXEL_DATA")
     return wrong
 
@@ -101,7 +107,10 @@ def _same(frames: FrameReader, index: int, shown: np.ndarray, outside: np.ndarra
         return False
     if frame.shape != shown.shape or frame.dtype != shown.dtype:
         return False
-    return np.array_equal(frame[outside], shown[outside], equal_nan=frame.dtype.kind == "f")
+    return all(
+        np.array_equal(frame[rows][outside[rows]], shown[rows][outside[rows]], equal_nan=frame.dtype.kind == "f")
+        for rows in (slice(top, top + _ROWS) for top in range(0, len(shown), _ROWS))
+    )
 
 
 def _inside(frame: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
@@ -113,20 +122,40 @@ def _inside(frame: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
 
 
 def _is_blank(words: np.ndarray, box: Box, margin: int) -> bool:
-    """One value in each sample. margin: left out, but at the edges of the image."""
+    """One value in each sample. margin: left out, but at the edges of the image, and of small boxes less."""
     rows, columns = words.shape[:2]
-    top, left = (margin if begin else 0 for begin in (box.top, box.left))
-    bottom = margin if box.bottom < rows else 0
-    right = margin if box.right < columns else 0
-    inside = words[box.top + top : box.bottom - bottom, box.left + left : box.right - right]
-    return inside.size == 0 or bool((inside == inside[0, 0]).all())
+    sides = (box.bottom - box.top, box.right - box.left)
+    down, across = (min(margin, (side - 1) // 2) for side in sides)
+    top, left = box.top + (down if box.top else 0), box.left + (across if box.left else 0)
+    bottom = box.bottom - (down if box.bottom < rows else 0)
+    right = box.right - (across if box.right < columns else 0)
+    inside = words[top:bottom, left:right]
+    return inside.size > 0 and bool((inside == inside[0, 0]).all())
 
 
-def _leaves_bits_empty(words: np.ndarray, shown: np.ndarray, header: Dataset) -> bool:
-    """The bits that are not stored ones are 0; above those of a signed value, its sign may go on."""
-    low = int(header.HighBit) + 1 - int(header.BitsStored)
+def has_unused_bits(header: Dataset) -> bool:
+    return 0 < int(header.get("BitsStored") or 0) < int(header.get("BitsAllocated") or 0)
+
+
+def leaves_bits_empty(words: np.ndarray, shown: np.ndarray, header: Dataset) -> bool:
+    """The bits that are not stored ones are 0; above those of a signed value, its sign may go on. words, shown: of
+    FrameReader."""
+    if not has_unused_bits(header):
+        return True
+    syntax = header.file_meta.TransferSyntaxUID
+    in_code_stream = syntax.is_encapsulated and syntax != RLE
+    low = 0 if in_code_stream else int(header.get("HighBit", header.BitsStored - 1)) + 1 - int(header.BitsStored)
     stored = shown & ((1 << int(header.BitsStored)) - 1)
     return bool(((words == stored << low) | (words == shown << low)).all())
+
+
+def _beside_pixels(output: Path, after: FrameReader) -> list[str]:
+    if not after.header.file_meta.TransferSyntaxUID.is_encapsulated:
+        return []
+    with OwnFile(output) as file:
+        frames = Frames(file, after.count)
+        encoded = (frames.read(number) for number in range(after.count))
+        return [] if all(is_padded(one, alone(one, file.syntax)) for one in encoded) else ["TEXT_BESIDE_PIXELS"]
 
 
 def _wrong_overlays(header: Dataset, boxes: Sequence[Box]) -> list[str]:

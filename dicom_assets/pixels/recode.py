@@ -27,8 +27,10 @@ def recoded(frame: bytes, syntax: str, layout: Layout, boxes: Sequence[Box], bac
     Raises NotBlankable where the frame cannot be written in this syntax; BadInput where it cannot be decoded."""
     encode = _ENCODERS.get(syntax)
     stream = code_stream_of(frame)
-    if encode is None or stream is None or layout.floating or layout.photometric == "YBR_ICT":
-        raise NotBlankable  # irreversibly transformed colour has another name once it is without loss (PS3.5 8.2.4)
+    if encode is None or stream is None or layout.floating:
+        raise NotBlankable
+    if layout.photometric == "YBR_ICT" and not stream.transformed:
+        raise NotBlankable  # its caller names it YBR_RCT, which it is not
     stored = _stored(layout, syntax)
     words = one_frame(frame, stored)
     values = stored.without_unused_bits(words)

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..deid.elements import PIXEL_DATA, UNDEFINED, header
 from ..errors import BadInput, Refused
 from . import attributes, rle
+from .alone import alone, is_padded
 from .boxes import Box, of_frame
 from .decode import open_frames
 from .encapsulated import Frames, write_frames
@@ -57,19 +58,19 @@ def blank(source: Path, target: Path, boxes: Sequence[Box], overlay_bits: bool =
         redact = _by_syntax(file.syntax)
         if overlay_bits and redact not in (_native, _rle):
             raise Refused("OVERLAY_IN_PIXEL_DATA")
-        if not inside and not overlay_bits:
-            file.write(target, changes)
-            return Redacted((), "", "header only")
-        work = _Work(file, source, target, background_of(file, layout), inside, overlay_bits, changes)
+        background = background_of(file, layout) if inside else Background(layout, None)
+        work = _Work(file, source, target, background, inside, overlay_bits, changes)
         try:
-            return redact(work)
+            redacted = redact(work)
         except NotBlankable:
-            return _decoded(work)
+            redacted = _decoded(work)
+        return redacted if inside or overlay_bits else replace(redacted, how="header only")
 
 
 @dataclass(frozen=True)
 class _Work:
-    """One file. boxes: within the image. changes: elements beside the pixels."""
+    """One file. boxes: within the image. changes: elements beside the pixels. every_frame: is encoded anew, also where
+    nothing of it is blanked."""
 
     file: OwnFile
     source: Path
@@ -78,18 +79,23 @@ class _Work:
     boxes: Sequence[Box]
     overlay_bits: bool
     changes: dict[int, Change]
+    every_frame: bool = False
 
     @property
     def layout(self) -> Layout:
         return self.background.layout
 
     def write(self, blanked: Callable[[bytes, Sequence[Box]], bytes]) -> None:
-        """blanked: a frame's encoding and its boxes -> its new encoding. Frames without a box go over as they are."""
-        frames = Frames(self.file, self.layout.frames)
+        """blanked: a frame's encoding and its boxes -> its new encoding. Of every frame, also of those without a box,
+        the code stream alone goes over."""
+        frames, syntax = Frames(self.file, self.layout.frames), self.file.syntax
 
         def changed(number: int) -> bytes | None:
-            here = of_frame(self.boxes, number)
-            return blanked(frames.read(number), here) if here or self.overlay_bits else None
+            encoded, here = frames.read(number), of_frame(self.boxes, number)
+            new = alone(encoded, syntax)
+            if here or syntax == _RLE or self.every_frame:
+                new = alone(blanked(new, here), syntax)
+            return None if is_padded(encoded, new) else new
 
         write_frames(frames, self.target, self.changes, changed)
 
@@ -136,6 +142,9 @@ def _jpeg(work: _Work) -> Redacted:
 
 
 def _recoded(work: _Work) -> Redacted:
+    if work.boxes and work.layout.photometric == "YBR_ICT":  # what is encoded without loss is YBR_RCT (PS3.5 8.2.4)
+        photometric = attributes.photometric_of("YBR_RCT")
+        work = replace(work, changes=work.changes | photometric, every_frame=True)
     work.write(lambda frame, here: recoded(frame, work.file.syntax, work.layout, here, work.background))
     return Redacted(tuple(work.boxes), "", "recoded")
 
@@ -146,7 +155,7 @@ def _decoded(work: _Work) -> Redacted:
     photometric = _AS_DECODED.get(layout.photometric, layout.photometric)
     native = replace(layout, photometric=photometric, planar=False, high=layout.stored - 1)
     background = background_of(work.file, native)
-    frames = open_frames(work.source)
+    frames, encoded_frames = open_frames(work.source), Frames(work.file, layout.frames)
     size = native.frame_bits * native.frames // 8
     if size + size % 2 >= UNDEFINED:
         raise Refused("PIXELS_TOO_LARGE")
@@ -155,6 +164,7 @@ def _decoded(work: _Work) -> Redacted:
     def pieces() -> Iterator[bytes]:
         yield header(PIXEL_DATA, "OB" if layout.allocated == 8 else "OW", size + size % 2)
         for number in range(layout.frames):
+            alone(encoded_frames.read(number), work.file.syntax)  # or it is damaged
             encoded = bytearray(frames.frame(number).astype(words).tobytes())
             if len(encoded) * 8 != native.frame_bits:
                 raise BadInput("PIXEL_DATA_MALFORMED")

@@ -48,6 +48,13 @@ def in_colour(frame: np.ndarray, header: Dataset) -> np.ndarray:
     return frame
 
 
+def equalised(indices: np.ndarray) -> np.ndarray:
+    """uint8, of a palette's indices: large even areas differ, whatever the distance of their values."""
+    _, place, counts = np.unique(indices, return_inverse=True, return_counts=True)
+    shares = (np.cumsum(counts) - counts / 2) / indices.size
+    return (255 * shares).astype(np.uint8)[place].reshape(indices.shape)
+
+
 def pictures(values: np.ndarray, header: Dataset) -> list[np.ndarray]:
     """values: of in_colour. As renderings."""
     if values.dtype.kind == "f":

@@ -25,7 +25,7 @@ _DATES = ("PatientBirthDate",)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SHORTEST = 3
 #: Shorter values count where they are a word of their own
-_WITHIN_WORDS = 5
+_WITHIN_WORDS = 4
 #: Characters that a small print makes one
 _TWINS = str.maketrans("oilsbz", "011582")
 

@@ -8,7 +8,7 @@ import pydicom
 
 from ..errors import BadInput
 
-_LARGEST_FRAME = 1 << 29  #: bytes, decoded; the largest of real detectors are below a fifth of it
+LARGEST_FRAME = 1 << 29  #: bytes, decoded; the largest of real detectors are below a fifth of it
 _MOST_PIXELS = 1 << 40  #: of all frames
 
 
@@ -32,6 +32,6 @@ def size_of(path: str | Path) -> Size:
         raise BadInput("PIXELS_NOT_DECODABLE") from None
     if frame < 1 or frames < 1 or bits < 1:
         raise BadInput("PIXELS_NOT_DECODABLE")
-    if frame * bits > 8 * _LARGEST_FRAME or frame * frames > _MOST_PIXELS:
+    if frame * bits > 8 * LARGEST_FRAME or frame * frames > _MOST_PIXELS:
         raise BadInput("PIXELS_TOO_LARGE")
     return Size(frame * frames, frame * frames * max(bits, 8) // 8, Path(path).stat().st_size)

@@ -7,8 +7,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from ..errors import BadInput
+from .sizes import LARGEST_FRAME
 
-_LARGEST_FRAME = 1 << 29  #: bytes, decoded; the largest of real detectors are below a fifth of it
 _FLOATS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
 
 
@@ -60,6 +60,10 @@ class Stored:
 
     def native_bytes(self, frames: int) -> int:
         return -(-self.frame_bits * frames // 8)
+
+    def is_full(self, size: int) -> bool:
+        """Native, and every pixel has its own colour, whatever the photometric interpretation says. size: bytes."""
+        return size * 8 >= self.rows * self.columns * self.samples * self.allocated * self.frames
 
     @property
     def word(self) -> np.dtype:
@@ -120,6 +124,6 @@ def stored_of(header: Dataset, syntax: UID, keyword: str, word_vr: bool) -> Stor
     fits = 0 < stored.stored <= stored.high + 1 <= allocated and allocated in (1, 8, 16, 32, 64)
     if not fits or stored.samples not in (1, 3) or min(stored.rows, stored.columns, stored.frames) < 1:
         raise BadInput("PIXELS_NOT_DECODABLE")
-    if stored.rows * stored.columns * samples * max(allocated, 8) > 8 * _LARGEST_FRAME:
+    if stored.rows * stored.columns * samples * max(allocated, 8) > 8 * LARGEST_FRAME:
         raise BadInput("PIXELS_TOO_LARGE")
     return stored

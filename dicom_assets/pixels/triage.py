@@ -14,6 +14,7 @@ from .devices import NOTHING_KNOWN, Known, known_of
 from .faces import face_of
 
 HEADER, CLEAN, REVIEW = "header", "clean", "review"
+OVERLAY_PLANE = "overlay plane of a region"
 _UNKNOWN_CLASS = "a class that the standard does not list"
 
 
@@ -118,7 +119,7 @@ def _rules_for(sop_class_uid: str) -> tuple[Rule, ...]:
 
 
 _remembered: dict[tuple, Verdict] = {}
-_MOST_REMEMBERED = 2000
+_MOST_REMEMBERED = 200
 
 
 def judge(image: Described, site: SiteRules, face_waived: bool = False) -> Verdict:
@@ -136,13 +137,16 @@ def judge(image: Described, site: SiteRules, face_waived: bool = False) -> Verdi
 def _judged(image: Described, site: SiteRules, face_waived: bool) -> Verdict:
     verdict = _by_rules(image, site)
     if not image.has_pixels:
-        return verdict
+        is_drawn = verdict.outcome == HEADER and "OverlayOfRegion" in image.values
+        return _verdict(REVIEW, OVERLAY_PLANE, False) if is_drawn else verdict
     device = known_of(image.values, image.modality, site.device_rules)
     face = face_of(image)
     if face == "recognisable" and site.faces == "withhold" and not face_waived:
         return Verdict(REVIEW, "FACE_RECOGNISABLE", verdict.sign, face=face)
     if verdict.outcome == HEADER and device is not NOTHING_KNOWN:
         verdict = Verdict(CLEAN, "TEXT_IN_PIXELS_LIKELY", f"device {device.name}")
+    if verdict.outcome == HEADER and "OverlayOfRegion" in image.values:
+        verdict = _verdict(CLEAN, OVERLAY_PLANE, False)
     if verdict.outcome == HEADER and "OverlayInPixelData" in image.values:
         verdict = Verdict(CLEAN, "OVERLAY_IN_PIXEL_DATA", "overlay in unused bits")
     return replace(verdict, whole=verdict.whole or device.whole, device=device, face=face)

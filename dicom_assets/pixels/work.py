@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pydicom
 from PIL import Image
 from pydicom.dataset import Dataset
@@ -17,6 +18,7 @@ from .decode import FrameReader, open_frames
 from .drawn import drawn
 from .found import text_in, text_in_picture
 from .overlays import overlay_planes
+from .proof import has_unused_bits, leaves_bits_empty
 from .proof import prove as proved
 from .redact import blank
 from .regions import outside_of_regions
@@ -29,17 +31,17 @@ _ROUNDS = 3
 
 def clean(staged: str, original: str, target: str, plan: dict) -> dict:
     """As Cleaner.clean. Text that is still found is blanked too; what is then left is TEXT_LEFT_IN_PIXELS."""
-    plan = Plan(**plan | {"boxes": tuple(Box(**box) for box in plan["boxes"])})
-    frames = open_frames(Path(staged))
+    plan, frames = _plan(plan), open_frames(Path(staged))
     header = pydicom.dcmread(original, stop_before_pixels=True, force=True)
-    boxes, found = _to_blank(frames, header, plan)
-    redacted = blank(Path(staged), Path(target), [*boxes, *found], plan.overlay_bits)
+    boxes, hides = _asked(frames, header, plan), plan.overlay_bits or _hides_bits(frames)
+    found = _texts(frames, frames.header) if plan.look and not plan.whole else []
+    redacted = blank(Path(staged), Path(target), [*boxes, *found], hides)
     left, rounds = _text_left(Path(target), redacted.boxes) if found else [], 1
     while left:
         if rounds == _ROUNDS:
             raise BadInput("TEXT_LEFT_IN_PIXELS")
         boxes += left
-        redacted = blank(Path(staged), Path(target), [*boxes, *found], plan.overlay_bits)
+        redacted = blank(Path(staged), Path(target), [*boxes, *found], hides)
         left, rounds = _text_left(Path(target), redacted.boxes), rounds + 1
     return asdict(
         Cleaned(
@@ -54,17 +56,23 @@ def clean(staged: str, original: str, target: str, plan: dict) -> dict:
     )
 
 
-def prove(output: str, original: str, cleaned: str) -> list[str]:
-    """As Cleaner.prove."""
-    done = Cleaned.of(cleaned)
-    return proved(Path(original), Path(output), done.blanked, None if done.by_reviewer else _texts)
+def prove(output: str, original: str, cleaned: str, plan: dict) -> list[str]:
+    """As Cleaner.prove. What a detector sees besides a reviewer's rectangles is their decision."""
+    blanked, plan = Cleaned.of(cleaned).blanked, _plan(plan)
+    wrong = proved(Path(original), Path(output), blanked, _texts if plan.look else None)
+    if wrong:
+        return wrong
+    frames = open_frames(Path(output))
+    asked = _asked(frames, pydicom.dcmread(original, stop_before_pixels=True, force=True), plan)
+    inside = filter(None, (box.within(frames.rows, frames.columns) for box in asked if box.frame < frames.count))
+    return [] if all(_is_covered(box, blanked) for box in inside) else ["TEXT_NOT_BLANKED"]
 
 
 def find(original: str, plan: dict) -> list[tuple[str, str]]:
     """As Cleaner.find."""
-    plan = Plan(**plan | {"boxes": tuple(Box(**box) for box in plan["boxes"])})
-    frames = open_frames(Path(original))
-    boxes, found = _to_blank(frames, frames.header, plan)
+    plan, frames = _plan(plan), open_frames(Path(original))
+    boxes = _asked(frames, frames.header, plan)
+    found = _texts(frames, frames.header) if plan.look and not plan.whole else []
     return [(box.text, box.source) for box in [*boxes, *found]]
 
 
@@ -80,14 +88,22 @@ def look(original: str, frame: int, boxes: Sequence[tuple[str, str]]) -> str:
     return base64.b64encode(png.getvalue()).decode()
 
 
-def _to_blank(frames: FrameReader, header: Dataset, plan: Plan) -> tuple[list[Box], list[Box]]:
-    """What the plan names and the ultrasound regions leave out, and texts that are found. header: the original's."""
-    boxes = list(plan.boxes)
+def _plan(told: dict) -> Plan:
+    return Plan(**told | {"boxes": tuple(Box(**box) for box in told["boxes"])})
+
+
+def _asked(frames: FrameReader, header: Dataset, plan: Plan) -> list[Box]:
+    """What is blanked whatever the pixels show: what the plan names, and what ultrasound regions leave out. header: the
+    original's."""
     if plan.whole:
-        return [*boxes, Box(0, 0, frames.columns, frames.rows, source="whole")], []
-    if not plan.look:
-        return boxes, []
-    return [*boxes, *(outside_of_regions(header) or [])], _texts(frames, frames.header)
+        return [*plan.boxes, Box(0, 0, frames.columns, frames.rows, source="whole")]
+    return [*plan.boxes, *((outside_of_regions(header) or []) if plan.look else [])]
+
+
+def _hides_bits(frames: FrameReader) -> bool:
+    """Bits that the pixels do not use hold something, overlay or not: who looks at the pixels does not see it."""
+    each = range(frames.count if has_unused_bits(frames.header) else 0)
+    return not all(leaves_bits_empty(frames.words(at), frames.frame(at), frames.header) for at in each)
 
 
 def _texts(frames: FrameReader, header: Dataset) -> list[Box]:
@@ -105,6 +121,16 @@ def _text_left(output: Path, blanked: Sequence[Box]) -> list[Box]:
     """Text that is found in the output, but for what lies in a blanked box and shows nothing."""
     frames = open_frames(output)
     return [box for box in _texts(frames, frames.header) if not any(_covers(one, box) for one in blanked)]
+
+
+def _is_covered(box: Box, blanked: Sequence[Box]) -> bool:
+    """Every pixel of it, by boxes of its frames."""
+    inside = np.zeros((box.bottom - box.top, box.right - box.left), bool)
+    for one in blanked:
+        if one.frame in (ALL_FRAMES, box.frame):
+            top, left = max(one.top - box.top, 0), max(one.left - box.left, 0)
+            inside[top : max(one.bottom - box.top, 0), left : max(one.right - box.left, 0)] = True
+    return bool(inside.all())
 
 
 def _covers(one: Box, other: Box) -> bool:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from .atomic import exclusive_lock, remove_unfinished
 from .tables import read_sealed, write_sealed
-from .verdicts import DISCARD
+from .verdicts import BETWEEN, DISCARD
 from .zones import Zones
 
 
@@ -28,7 +28,7 @@ class Decision:
 
     @property
     def text(self) -> str:
-        """As StagedInstance.review has it."""
+        """As a part of StagedInstance.review."""
         return f"{self.verdict} {self.reason} {self.blank}".rstrip()
 
 
@@ -45,6 +45,18 @@ def read_decisions(zones: Zones, study_key: str) -> list[Decision]:
 def decisions_on(zones: Zones, study_key: str) -> dict[str, Decision]:
     """SHA-256 -> the last decision on that content."""
     return {one.sha256: one for one in read_decisions(zones, study_key)}
+
+
+def reviews_on(zones: Zones, study_key: str) -> dict[str, str]:
+    """SHA-256 -> all decisions on that content that count together, as StagedInstance.review has them: one discard, or
+    behind the last discard the last release of each reason."""
+    standing: dict[str, dict[str, Decision]] = {}
+    for one in read_decisions(zones, study_key):
+        earlier = standing.get(one.sha256, {})
+        if one.verdict == DISCARD or any(other.verdict == DISCARD for other in earlier.values()):
+            earlier = {}
+        standing[one.sha256] = earlier | {one.reason: one}
+    return {sha256: BETWEEN.join(one.text for one in decided.values()) for sha256, decided in standing.items()}
 
 
 def discarded_of(zones: Zones, study_key: str) -> frozenset[str]:

@@ -66,7 +66,7 @@ class StagedInstance:
     profile_digest: str
     key_id: str  #: names the pseudonym key without telling it
     date_offset_days: int | None = None  #: by which its dates were shifted; None where they were not
-    review: str = ""  #: what a reviewer decided of this content, as `release CODE`; empty where nobody has
+    review: str = ""  #: what reviewers decided of this content, as `release CODE; release CODE`; empty where nobody has
     pixels: str = ""  #: JSON of what was found and blanked in its pixels (pixels/cleaned.py); empty where nobody looked
     face: str = ""  #: as pixels/faces.py has it: `recognisable`, `removed`, `unknown` or empty
 

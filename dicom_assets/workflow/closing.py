@@ -11,7 +11,7 @@ from ..batches.key import is_arrival
 from ..batches.request import load_request
 from ..storage.atomic import delete, has_digest, sha256, write_file
 from ..storage.audit import Event, record
-from ..storage.decisions import decisions_on
+from ..storage.decisions import reviews_on
 from ..storage.incoming import instances_in
 from ..storage.instance_header import identity_of
 from ..storage.ledger import StudyRow, read_stage
@@ -96,7 +96,7 @@ def _keep_in_quarantine(zones: Zones, batch: str, study_key: str, reason: str, w
     raw, quarantine = zones.raw(batch, study_key), zones.quarantine(batch, study_key)
     staged = {row.raw_file: row for row in read_sealed(manifest_of(zones.staging(batch, study_key)), StagedInstance)}
     released = set(read_release(zones, batch).files)
-    decisions = decisions_on(zones, study_key)
+    reviews = reviews_on(zones, study_key)
     rows = []
     for file in instances_in(raw):
         row = staged.get(file.name)
@@ -107,8 +107,8 @@ def _keep_in_quarantine(zones: Zones, batch: str, study_key: str, reason: str, w
         ):
             continue
         row = row or _of_file(file)
-        if decisions and (decided := decisions.get(sha256(file))):
-            row = replace(row, review=decided.text)
+        if reviews and (decided := reviews.get(sha256(file))):
+            row = replace(row, review=decided)
         rows.append(replace(row, reason=row.reason or withheld.get(f"{study_key}/{file.name}", reason) or _UNKNOWN))
     if rows:
         keep_back(raw, quarantine, rows)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..pixels.cleaner import extra_is_installed
 from ..storage.atomic import has_digest
-from ..storage.decisions import decisions_on
+from ..storage.decisions import reviews_on
 from ..storage.ledger import StudyRow, require_stage, write_stage
 from ..storage.manifests import RawInstance, ResolvedStudy, StagedInstance, batches_by_study, manifest_of
 from ..storage.raw import require_originals
@@ -38,7 +38,7 @@ def deidentify_studies(job: Job, batch: str) -> list[StudyRow]:
                 resolved[row.study_key].pseudonym,
                 resolved[row.study_key].identifiers,
                 _patients(job, row.study_key, others),
-                {sha256: one.text for sha256, one in decisions_on(job.zones, row.study_key).items()},
+                reviews_on(job.zones, row.study_key),
                 job.deface,
             )
             for row in rows

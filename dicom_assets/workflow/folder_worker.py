@@ -192,7 +192,7 @@ class FolderWorker:
         try:
             os.close(os.open(after, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, RELEASED_FILE))
             cleaned = cleaner().clean(original, before, after, plan)
-            if problems := cleaner().prove(original, after, cleaned):
+            if problems := cleaner().prove(original, after, cleaned, plan):
                 raise BadInput(problems[0])
         except BaseException:
             after.unlink(missing_ok=True)

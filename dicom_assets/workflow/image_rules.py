@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..deid.profile import Profile
 from ..pixels.devices import DeviceRule, rules_in, shipped
 from ..pixels.faces import thickest_slice
-from ..pixels.triage import CLEAN, HEADER, REVIEW, Rule, outcome_of, rules
+from ..pixels.triage import CLEAN, HEADER, OVERLAY_PLANE, REVIEW, Rule, outcome_of, rules
 from .shown_rule import ShownRule
 
 #: Outcome of triage -> action, K where the pixels go out as they are, and what becomes of them
@@ -23,6 +23,7 @@ def images(profile: Profile) -> Iterator[ShownRule]:
         action, end = _end_of(rule, profile)
         for name in rule.sop_classes.values() or ["any class"]:
             yield ShownRule(rule.sign, name, action, f"{end}: {rule.why}{_condition(rule)}")
+    yield ShownRule(OVERLAY_PLANE, "any class", *_end(profile, CLEAN))
     yield ShownRule("overlay in unused bits", "any class", *_end(profile, CLEAN))
 
 

@@ -16,6 +16,7 @@ from pydicom.uid import (
 )
 
 from ..deid.residual import AFTER_THE_DATA_SET, PIXEL_TAGS, Piece
+from ..pixels.sizes import LARGEST_FRAME
 from .instance_checks import number, text, value_of
 
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -32,7 +33,6 @@ _SAME_NATIVE = {ImplicitVRLittleEndian, ExplicitVRLittleEndian}
 _SYNTAX = 0x00020010
 _DESCRIBING = frozenset(map(tag_for_keyword, (*_GEOMETRY, *_PALETTE)))
 _PIECE = 1 << 20  # bytes that are compared at a time
-_FRAME_LIMIT = 1 << 29  # bytes of one decoded frame; the largest of real detectors are below a fifth of it
 
 
 class NotDecodable(Exception):
@@ -58,7 +58,7 @@ def _check_size(dataset: Dataset) -> None:
     shape = [number(dataset, keyword) for keyword in ("Rows", "Columns", "BitsAllocated")]
     frame = prod(shape) * number(dataset, "SamplesPerPixel", 1)
     frames = number(dataset, "NumberOfFrames", 1)
-    if min(shape) < 1 or frames < 1 or not 0 < frame <= _FRAME_LIMIT * 8:
+    if min(shape) < 1 or frames < 1 or not 0 < frame <= 8 * LARGEST_FRAME:
         raise NotDecodable
     halved = text(dataset, "PhotometricInterpretation") == "YBR_FULL_422"  # colour for every second pixel only
     encoded = value_of(dataset, pixel_keyword(dataset))

@@ -2,21 +2,18 @@
 unseen that may show a name."""
 
 from collections.abc import Iterator
-from os import O_CLOEXEC, O_RDONLY, close
-from os import open as open_file
 from pathlib import Path
 
 from pydicom.dataset import FileDataset
 
-from ..deid.deidentify import notes_of
 from ..deid.residual import Piece
 from ..errors import DicomAssetsError
-from ..pixels.cleaned import Cleaned
+from ..pixels.cleaned import Cleaned, Plan
 from ..pixels.cleaner import cleaner
 from ..pixels.faces import RECOGNISABLE, REMOVED, face_of
-from ..storage.instance_files import FileSource
 from ..storage.manifests import StagedInstance
 from .deface import FACE_NOT_REMOVED
+from .image_header import image_header
 from .instance_checks import read_file
 from .pixel_identity import compare_pixels, have_the_same_bytes, unchanged_pixels
 from .pixel_plan import is_face_waived, plan_of
@@ -40,30 +37,29 @@ def compared(
     return "file_opens", "ORIGINAL_UNREADABLE", ""
 
 
-def problems_of_cleaning(raw: Path, output: Path, cleaned: Cleaned) -> Iterator[Problem]:
-    """Of pixels that were cleaned, whether or not anything was blanked."""
+def problems_of_cleaning(raw: Path, output: Path, cleaned: Cleaned, plan: Plan) -> Iterator[Problem]:
+    """Of pixels that were cleaned, whether or not anything was blanked. plan: how they had to be."""
     try:
-        reasons = cleaner().prove(raw, output, cleaned)
+        reasons = cleaner().prove(raw, output, cleaned, plan)
     except DicomAssetsError as error:
         reasons = [error.code]
     for reason in reasons:
         yield (INTACT if reason in _OF_OTHER_PIXELS else NO_TEXT), reason, ""
 
 
-def unseen(raw: Path, row: StagedInstance, promises: Promises) -> str:
-    """The reason for which the image should not have gone out as it did; empty where it may."""
-    handle = open_file(raw, O_RDONLY | O_CLOEXEC)
+def planned(before: list[Piece], original: bytes, row: StagedInstance, promises: Promises) -> tuple[str, Plan]:
+    """The reason for which the image should not have gone out as it did, empty where it may; and how its pixels have to
+    be cleaned if they were. before: the original's pieces."""
     try:
-        notes = notes_of(FileSource(handle))
-        plan = plan_of(promises, notes, row.review)
+        header = image_header(before, original)
+        plan = plan_of(promises, header, row.review)
     except DicomAssetsError as error:
-        return error.code
-    finally:
-        close(handle)
+        return error.code, Plan("")
     if plan and not row.pixels:
-        return "TEXT_IN_PIXELS_LIKELY"
-    shows_face = notes.has_pixels and face_of(notes) == RECOGNISABLE and not is_face_waived(row.review)
-    return FACE_NOT_REMOVED if shows_face and _defaces(promises) and row.face != REMOVED else ""
+        return "TEXT_IN_PIXELS_LIKELY", plan
+    shows_face = header.has_pixels and face_of(header) == RECOGNISABLE and not is_face_waived(row.review)
+    is_left = shows_face and _defaces(promises) and row.face != REMOVED
+    return FACE_NOT_REMOVED if is_left else "", plan or Plan("")
 
 
 def is_defaced(row: StagedInstance, promises: Promises) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..pixels.cleaned import Cleaned
 from ..pixels.faces import RECOGNISABLE, UNKNOWN
 from ..storage.manifests import StagedInstance
-from ..storage.verdicts import RELEASE
+from ..storage.verdicts import releases
 from .pixel_plan import LOOKED_AT
 
 #: What a reason for keeping an image back says of its pixels, beside what a person may waive
@@ -102,8 +102,7 @@ def _fate(row: StagedInstance, is_image: bool) -> str:
         return "cleaned" if Cleaned.of(row.pixels).boxes else "nothing_found"
     if not is_image:
         return ""
-    verdict, _, reason = row.review.partition(" ")
-    return "vouched" if verdict == RELEASE and reason in LOOKED_AT else "header_only"
+    return "header_only" if LOOKED_AT.isdisjoint(releases(row.review)) else "vouched"
 
 
 def _plain(text: str) -> str:

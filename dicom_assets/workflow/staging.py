@@ -42,8 +42,8 @@ class Rules:
 class DeidTask:
     """One study. pseudonym: the patient's, where the site brought its own; else empty. known: what else the archive and
     the request say of the patient. other_patients: PatientIDs under which other batches have de-identified instances of
-    the study. reviews: SHA-256 -> what a reviewer decided of that content, `discard CODE` or `release CODE`, with the
-    rectangles to blank. deface: the site's program that removes faces, with its arguments."""
+    the study. reviews: SHA-256 -> what reviewers decided of that content, as storage.decisions.reviews_on. deface: the
+    site's program that removes faces, with its arguments."""
 
     study_key: str
     raw: Path

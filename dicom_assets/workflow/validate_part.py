@@ -22,7 +22,7 @@ from .content_items import renumbered
 from .date_offsets import InstanceOffsets, compare_dates
 from .kept_values import compare_values, statement_problems
 from .pixel_identity import pixel_keyword
-from .pixel_proof import NO_TEXT, compared, is_defaced, problems_of_cleaning, unseen
+from .pixel_proof import NO_TEXT, compared, is_defaced, planned, problems_of_cleaning
 from .promises import Promises
 from .references import changed_classes, lost_references
 from .thumbnails import thumbnail_of
@@ -243,11 +243,12 @@ class _Part:
         if output is None:
             return
         raw = self.task.raw_folder / row.raw_file
-        if reason := unseen(raw, row, self.task.promises):
+        reason, plan = planned(before, original, row, self.task.promises)
+        if reason:
             yield NO_TEXT, reason, ""
         may_differ = {"PIXELS_CHANGED"} if is_defaced(row, self.task.promises) else set()
         if row.pixels:
-            problems = problems_of_cleaning(raw, path, Cleaned.of(row.pixels))
+            problems = problems_of_cleaning(raw, path, Cleaned.of(row.pixels), plan)
             yield from (problem for problem in problems if problem[1] not in may_differ)
             return
         check, reason, note = compared(before, original, pieces, encoded, output)

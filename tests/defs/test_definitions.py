@@ -57,7 +57,8 @@ def test_the_checks_are_statements_and_only_the_ledger_blocks() -> None:
             for name in (
                 "conforms_as_before", "dates_are_consistent", "file_opens", "mapping_is_one_to_one",
                 "no_identifiers_in_standard_tags", "no_private_elements", "no_residual_identifiers", "nothing_is_lost",
-                "pixels_are_intact", "second_reader_opens_it", "uids_are_consistent", "values_are_as_before",
+                "no_text_in_pixels", "pixels_are_intact", "second_reader_opens_it", "uids_are_consistent",
+                "values_are_as_before",
             )
         ),
     }  # fmt: skip

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -15,12 +16,16 @@ import pydicom
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLSLossless
 
 from dicom_assets.errors import BadInput, Refused
 from dicom_assets.pixels import cleaner as module
 from dicom_assets.pixels.boxes import Box
 from dicom_assets.pixels.cleaned import Cleaned, Plan
 from dicom_assets.pixels.cleaner import Cleaner
+
+codecs = pytest.importorskip("imagecodecs")
 
 NAME = "DOE JANE 0012345"
 SIGN = "secondary capture"
@@ -73,7 +78,7 @@ def test_text_is_blanked_and_proved_gone(cleaner: Cleaner, staged: Path, tmp_pat
     assert (cleaned.sign, cleaned.how, cleaned.frames, cleaned.syntax) == (SIGN, "native", 1, "")
     assert cleaned.texts >= 1 and cleaned.own_values >= 1
     assert {box.source for box in cleaned.blanked} == {"detected"}
-    assert cleaner.prove(staged, target, cleaned) == []
+    assert cleaner.prove(staged, target, cleaned, Plan(SIGN)) == []
     before, after = (pydicom.dcmread(path).pixel_array for path in (staged, target))
     assert (before > 100).any() and not (after > 100).any()
     assert not any(part in cleaned.text.upper() for part in ("DOE", "JANE", "0012345"))
@@ -81,18 +86,43 @@ def test_text_is_blanked_and_proved_gone(cleaner: Cleaner, staged: Path, tmp_pat
 
 def test_what_is_not_blanked_is_no_proof(cleaner: Cleaner, staged: Path) -> None:
     nothing = Cleaned(SIGN, "header only", (), 1)
-    assert "TEXT_LEFT_IN_PIXELS" in cleaner.prove(staged, staged, nothing)
+    assert "TEXT_LEFT_IN_PIXELS" in cleaner.prove(staged, staged, nothing, Plan(SIGN))
 
 
 def test_a_reviewers_rectangles_are_all_that_is_blanked(cleaner: Cleaner, staged: Path, tmp_path: Path) -> None:
     target = tmp_path / "target.dcm"
-    cleaned = cleaner.clean(staged, staged, target, Plan.of_reviewer(SIGN, ["200,100,300,200"], False))
-    assert cleaned.blanked == (Box(200, 100, 300, 200, source="reviewer"),) and cleaned.by_reviewer
+    plan = Plan.of_reviewer(SIGN, ["200,100,300,200"], False)
+    cleaned = cleaner.clean(staged, staged, target, plan)
+    assert cleaned.blanked == (Box(200, 100, 300, 200, source="reviewer"),)
     before, after = (pydicom.dcmread(path).pixel_array for path in (staged, target))
     differing = np.argwhere(before != after)
     assert np.array_equal(before[:100], after[:100]) and len(np.unique(after[100:200, 200:300])) == 1
     assert not len(differing) or (differing.min(0) >= (100, 200)).all()
-    assert cleaner.prove(staged, target, cleaned) == []
+    assert cleaner.prove(staged, target, cleaned, plan) == []
+    more = replace(plan, boxes=(*plan.boxes, Box(0, 100, 201, 200)))
+    assert cleaner.prove(staged, target, cleaned, more) == ["TEXT_NOT_BLANKED"]
+    assert "TEXT_LEFT_IN_PIXELS" in cleaner.prove(staged, target, cleaned, Plan(SIGN))
+
+
+def test_what_hides_in_bits_that_the_pixels_do_not_use_goes_or_the_image_is_kept_back(
+    cleaner: Cleaner, staged: Path, tmp_path: Path
+) -> None:
+    dataset = pydicom.dcmread(staged)
+    pixels = dataset.pixel_array
+    dataset.BitsAllocated = 16
+    dataset.PixelData = (pixels // 8 | pixels.astype("<u2") << 8).tobytes()
+    dataset["PixelData"].VR = "OW"
+    hiding, target, plan = tmp_path / "hiding.dcm", tmp_path / "target.dcm", Plan.of_reviewer(SIGN, [], False)
+    dataset.save_as(hiding)
+    cleaned = cleaner.clean(hiding, hiding, target, plan)
+    assert pydicom.dcmread(target).PixelData == (pixels // 8).astype("<u2").tobytes()
+    assert cleaner.prove(hiding, target, cleaned, plan) == []
+    assert "OVERLAY_IN_PIXEL_DATA" in cleaner.prove(hiding, hiding, cleaned, plan)
+    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+    dataset.PixelData = encapsulate([bytes(codecs.jpegls_encode(pixels // 8 | pixels.astype("u2") << 8))])
+    dataset.save_as(hiding)
+    with pytest.raises(BadInput, match="OVERLAY_IN_PIXEL_DATA"):
+        cleaner.clean(hiding, hiding, target, plan)
 
 
 def test_a_whole_image_is_blanked(cleaner: Cleaner, staged: Path, tmp_path: Path) -> None:
@@ -100,7 +130,7 @@ def test_a_whole_image_is_blanked(cleaner: Cleaner, staged: Path, tmp_path: Path
     cleaned = cleaner.clean(staged, staged, target, Plan(SIGN, whole=True))
     assert [box.source for box in cleaned.blanked] == ["whole"]
     assert len(np.unique(pydicom.dcmread(target).pixel_array)) == 1
-    assert cleaner.prove(staged, target, cleaned) == []
+    assert cleaner.prove(staged, target, cleaned, Plan(SIGN)) == []
 
 
 def test_a_frame_is_drawn_with_its_boxes(cleaner: Cleaner, staged: Path) -> None:
@@ -130,6 +160,19 @@ def test_a_child_that_may_have_no_memory_is_a_reason(staged: Path, tmp_path: Pat
     with Cleaner(memory=120 << 20) as short, pytest.raises(BadInput) as raised:
         short.clean(staged, staged, tmp_path / "target.dcm", Plan(SIGN))
     assert raised.value.code in ("PIXEL_DECODER_CRASHED", "PIXELS_TOO_LARGE", "PIXEL_CLEANING_FAILED")
+
+
+def test_limits_that_the_machine_sets_are_kept(staged: Path) -> None:
+    program = f"""
+from pathlib import Path
+from dicom_assets.pixels.cleaner import cleaner
+cleaner().look(Path({str(staged)!r}), 0, [])
+print(Path(f"/proc/{{cleaner()._child.pid}}/limits").read_text())
+"""
+    limited = ["sh", "-c", 'ulimit -v 3000000 && ulimit -t 1000 && exec "$@"', "sh", sys.executable, "-c", program]
+    done = subprocess.run(limited, capture_output=True, text=True, check=True, timeout=120)
+    (memory,) = (line.split()[3:5] for line in done.stdout.splitlines() if line.startswith("Max address space"))
+    assert memory == [str(3_000_000 << 10)] * 2
 
 
 def test_after_a_crash_there_is_a_new_child(staged: Path, tmp_path: Path) -> None:

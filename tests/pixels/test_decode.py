@@ -128,6 +128,23 @@ def test_native_pixels_that_are_too_few(family: str, path: Path) -> None:
     assert _code(path, family) == "PIXELS_NOT_DECODABLE"
 
 
+def test_one_family_reads_what_the_other_does_not() -> None:
+    twelve_bits = Path(get_testdata_file("JPEG-lossy.dcm"))
+    with pytest.raises(BadInput, match="PIXELS_NOT_DECODABLE"):
+        open_frames(twelve_bits, "first").frame(0)
+    seen = open_frames(twelve_bits, "second").frame(0)
+    assert np.ptp(seen) and np.array_equal(open_frames(twelve_bits).frame(0), seen)
+
+
+@pytest.mark.parametrize("family", ["first", "second"])
+def test_a_data_set_whose_syntax_nobody_names(family: str, path: Path) -> None:
+    write(path, NATIVE, _SIXTEEN)
+    dataset = pydicom.dcmread(path)
+    del dataset.file_meta, dataset.preamble
+    dataset.save_as(path, enforce_file_format=False, implicit_vr=True, little_endian=True)
+    assert np.array_equal(open_frames(path, family).frame(0), stored_values(_SIXTEEN, 1)[0])
+
+
 @pytest.mark.parametrize("syntax", [NATIVE, RLE, jpeg(70), jpeg(90)], ids=_name)
 def test_more_than_any_detector_has(syntax: str, path: Path) -> None:
     write(path, syntax, _GREY)
@@ -166,3 +183,13 @@ def _code(path: Path, family: str) -> str:
     except BadInput as error:
         return error.code
     return ""
+
+
+@pytest.mark.parametrize("family", ["first", "second"])
+def test_colour_of_every_pixel_under_a_name_that_says_half_of_it(path: Path, family: str) -> None:
+    write(path, NATIVE, Layout("YBR_FULL"))
+    before = open_frames(path, family).frame(0)
+    dataset = pydicom.dcmread(path)
+    dataset.PhotometricInterpretation = "YBR_FULL_422"
+    dataset.save_as(path)
+    assert np.array_equal(open_frames(path, family).frame(0), before)

@@ -89,6 +89,30 @@ def test_anatomy_is_no_text(detector, picture):
     assert detector.boxes(picture) == []
 
 
+def test_bars_of_a_phantom_are_no_text(detector):
+    picture = np.full((120, 320), 50, np.uint8)
+    for left in range(20, 300, 14):
+        picture[40:70, left : left + 7] = 230
+    assert detector.boxes(picture) == []
+
+
+def test_what_is_too_short_to_be_sure_of_is_text_beside_text(detector):
+    picture = ground("black")
+    ink = write(picture, "4", (60, 40), 16, 255)
+    assert detector.boxes(picture) == []
+    write(picture, "Ward", (10, 40), 16, 255)
+    assert share_in(detector.boxes(picture), ink) > 0.98
+
+
+def test_text_that_is_known_is_not_found_again(detector):
+    picture = ground("black")
+    write(picture, "DOE^JANE 70", (8, 8), 16, 255)
+    known = detector.boxes(picture)
+    ink = write(picture, "MRN 4471182", (30, 60), 16, 255)
+    (found,) = detector.boxes(picture, known)
+    assert share_in([found], ink) > 0.98
+
+
 @pytest.mark.parametrize("at", [TILE - 60, TILE - 20])
 def test_text_where_tiles_meet_is_found_whole(detector, at):
     picture = np.zeros((64, TILE + 300), np.uint8)
@@ -152,6 +176,12 @@ def test_a_box_of_a_turned_picture_is_turned_back():
     rows, columns = np.nonzero(np.rot90(picture))
     turned = Found(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, 0.9)
     assert turned.turned_back(50) == Found(12, 4, 20, 9, 0.9)
+    assert turned.turned_back(50).turned(50) == turned
+
+
+def test_short_words_below_each_other_stay_two_lines():
+    words = [Found(44, 132, 102, 154, 0.9, 8, 4), Found(44, 198, 104, 220, 0.9, 8, 4)]
+    assert in_lines(words) == words
 
 
 def test_pieces_of_a_line_are_put_together_and_lines_below_each_other_are_not():

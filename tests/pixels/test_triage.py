@@ -85,7 +85,7 @@ def test_a_class_that_the_standard_does_not_list_is_for_a_person_to_see(uid: str
 SIGNS = [
     (keyword, sign)
     for rule in RULES
-    if not rule.sop_classes
+    if not rule.sop_classes and not rule.kind
     for keyword, signs in rule.values.items()
     for sign in sorted(signs)
 ]
@@ -183,3 +183,10 @@ def test_a_profile_with_other_choices_has_another_digest(tmp_path) -> None:
         tmp_path.joinpath("own.toml").write_text(text)
         digests.add(load_profile(str(tmp_path / "own.toml")).digest)
         assert len(digests) == number + 1
+
+
+def test_an_overlay_plane_that_is_kept_is_looked_at_and_a_voice_is_kept_back() -> None:
+    drawn = {"OverlayOfRegion": "YES"}
+    assert judge(Header(values=drawn), SITE).code == TEXT
+    assert outcome(Header("1.2.840.10008.5.1.4.1.1.11.1", "PR", drawn, has_pixels=False)) == REVIEW
+    assert outcome(Header("1.2.840.10008.5.1.4.1.1.9.1.1", "AU", has_pixels=False)) == REVIEW

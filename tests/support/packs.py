@@ -30,8 +30,9 @@ class ReleasedSite:
 
 
 def released_cohort(folder: Path, corpus: Corpus, archive: EmbeddedArchive) -> ReleasedSite:
-    """Under the profile `research`; a study of each kind. One is in both batches, and some show text."""
-    site = Site(folder, {"DICOM_PROFILE": "research"})
+    """By the rules of `research`; a study of each kind. One is in both batches, and some are kept back for their text."""
+    site = Site(folder)
+    site.keep_back_text("research")
     site.use(archive.port, "DEMO_ARCHIVE")
     job = job_at(site)
     of_each_kind = {study.modalities: study for study in corpus.studies}.values()

@@ -65,11 +65,9 @@ class Site:
             **more,
         }
 
-    def keep_back_text(self) -> None:
-        """Images that may show text go to quarantine, uncleaned: something to review."""
-        profile = self.folder / "quarantine.toml"
-        profile.write_text('base = "basic"\npixels = "quarantine"\n', encoding="utf-8")
-        self.variables["DICOM_PROFILE"] = str(profile)
+    def keep_back_text(self, base: str = "basic") -> None:
+        """Images that may show text go to quarantine, uncleaned: something to review, in little time."""
+        self.variables["DICOM_PROFILE"] = str(keeping_text_back(self.folder, base))
 
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-m", "dicom_assets.cli", *map(str, arguments)]
@@ -121,6 +119,14 @@ class Site:
         return sorted(self.zones.released.rglob("*.dcm"))
 
 
+def keeping_text_back(folder: Path, base: str = "basic") -> Path:
+    """A profile, written there, under which no pixels are cleaned; cleaning takes most of a small batch's time. base:
+    whose rules it has otherwise."""
+    profile = folder / f"{base}.toml"
+    profile.write_text(f'base = "{base}"\npixels = "quarantine"\n', encoding="utf-8")
+    return profile
+
+
 def totals(rows: Iterable[dict]) -> dict[str, int]:
     names = ("found", "expected", "received", "missing", "deidentified", "quarantined", "released", "withheld")
     rows = list(rows)
@@ -148,8 +154,3 @@ def snapshot(root: Path, *, with_times: bool = False) -> dict[str, tuple]:
                 (digest, status.st_ino, status.st_mtime_ns) if with_times else (digest,)
             )
     return found
-
-
-def may_show_text(corpus: Corpus) -> int:
-    """Instances that triage keeps back, by what the generator says of them."""
-    return sum(one.shows_text or one.modality in ("US", "OT") for one in corpus.instances)

@@ -18,6 +18,12 @@ from tests.support.search import hits_below, pattern_of
 from tests.support.site import Site, adds_up, snapshot, totals
 
 
+@pytest.fixture
+def site(site: Site) -> Site:
+    site.keep_back_text()
+    return site
+
+
 def test_an_instance_that_was_held_back_is_missed_withheld_and_asked_for_alone(site: Site, corpus: Corpus) -> None:
     study = next(study for study in corpus.studies if study.modalities == ("MR",) and len(study.instances) > 3)
     held = study.instances[1].sop_instance_uid
@@ -92,6 +98,7 @@ def test_killed_at_any_moment_and_run_again_it_ends_in_the_same_bytes(
     undisturbed, disturbed = Site(tmp_path / "undisturbed"), Site(tmp_path / "disturbed")
     for site in (undisturbed, disturbed):
         site.folder.mkdir()
+        site.keep_back_text()
         site.use(archive.port, "DEMO_ARCHIVE")
     (disturbed.folder / "keys").mkdir(mode=0o700)
     batch = undisturbed.plan_all(corpus)

@@ -36,7 +36,7 @@ from tests.support.faulty_archive import HoldsBack
 from tests.support.one_key import zones_at
 from tests.support.ports import free_port
 from tests.support.pushing import push, run_stages
-from tests.support.site import snapshot
+from tests.support.site import keeping_text_back, snapshot
 from tests.support.small_disk import needs_small_disk, small_disk
 
 STAGES = (resolve_studies, retrieve_studies, deidentify_studies, map_batch, validate_and_release)
@@ -48,12 +48,10 @@ NEVER_ENOUGH_ROOM = RetentionSettings(days=0, free=1 << 60)
 def made(tmp_path_factory: pytest.TempPathFactory, archive: EmbeddedArchive, corpus: Corpus) -> Job:
     """A site with one batch that has come to its end: two instances released, five quarantined."""
     folder = tmp_path_factory.mktemp("made")
-    keeping_back = folder / "quarantine.toml"
-    keeping_back.write_text('base = "basic"\npixels = "quarantine"\n', encoding="utf-8")
     job = Job(
         zones=zones_at(folder),
         archives=(Archive("127.0.0.1", archive.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"),),
-        profile=load_profile(str(keeping_back)),
+        profile=load_profile(str(keeping_text_back(folder))),
         key=PseudonymKey(bytes(range(32))),
         workers=1,
     )

@@ -23,6 +23,7 @@ from dicom_assets.workflow.map import map_batch
 from dicom_assets.workflow.release import validate_and_release
 from dicom_assets.workflow.resolve import resolve_studies
 from dicom_assets.workflow.retrieve import retrieve_studies
+from tests.support.site import keeping_text_back
 
 DAY = "20260131"
 PROVING = (deidentify_studies, map_batch, validate_and_release)
@@ -33,7 +34,7 @@ def job(tmp_path: Path, archive: EmbeddedArchive) -> Job:
     return Job(
         zones=Zones(tmp_path / "restricted", tmp_path / "released"),
         archives=(Archive("127.0.0.1", archive.port, "DEMO_ARCHIVE", "DICOM_ASSETS", "get"),),
-        profile=load_profile("basic"),
+        profile=load_profile(str(keeping_text_back(tmp_path))),
         key=PseudonymKey(bytes(range(32))),
         workers=2,
     )

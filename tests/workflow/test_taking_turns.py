@@ -21,6 +21,12 @@ from tests.support.waiting import wait_for
 _GUARD = 120  #: seconds
 
 
+@pytest.fixture
+def site(site: Site) -> Site:
+    site.keep_back_text()
+    return site
+
+
 class CountedConnections:
     """A TCP relay before an archive. most: connections at a time, so far; total: of all time. passes: while it is clear
     the archive hears nothing of a connection that is new."""

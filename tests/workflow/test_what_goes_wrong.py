@@ -19,6 +19,12 @@ from tests.support.programs import needs
 from tests.support.site import Site
 
 
+@pytest.fixture
+def site(site: Site) -> Site:
+    site.keep_back_text()
+    return site
+
+
 def assert_says(done: subprocess.CompletedProcess, code: str) -> None:
     """One message: the code and its sentence, and no traceback."""
     assert done.returncode == 1, done.stderr
