@@ -119,7 +119,7 @@ def _compare(corpus: Corpus, rows: Sequence[StudyRow]) -> int:
     cleaned = sum(one.shows_text for one in corpus.instances) if extra_is_installed() else 0
     print(
         f"As planned: {planned['released']} of {planned['expected']} instances released, {cleaned} of them with a "
-        f"name in their pixels that was blanked; {kept_back} quarantined, for a face can be rebuilt from them or nothing here "
-        "can clean them; 1 study that the archive does not hold reported as not found."
+        f"name in their pixels that was blanked; {kept_back} quarantined, for a face can be rebuilt from them or "
+        "nothing here can clean them; 1 study that the archive does not hold reported as not found."
     )
     return 0

@@ -83,7 +83,8 @@ def _private(profile: Profile) -> str:
 
 
 def _pixels(profile: Profile) -> str:
-    return "released" if profile.pixels == "unexamined" else "quarantined unless cleaned"
+    words = {"clean": "text blanked, else quarantined", "quarantine": "quarantined", "unexamined": "released"}
+    return words[profile.pixels]
 
 
 def _documents(profile: Profile) -> str:

@@ -30,7 +30,7 @@ class ReleasedSite:
 
 
 def released_cohort(folder: Path, corpus: Corpus, archive: EmbeddedArchive) -> ReleasedSite:
-    """By the rules of `research`; a study of each kind. One is in both batches, and some are kept back for their text."""
+    """By the rules of `research`; a study of each kind. One is in both batches, and some are kept back."""
     site = Site(folder)
     site.keep_back_text("research")
     site.use(archive.port, "DEMO_ARCHIVE")

@@ -25,12 +25,15 @@ KEY = PseudonymKey(bytes(range(KEY_BYTES)))
 
 
 def new_site(folder: Path, **variables: str) -> Site:
-    """Its pseudonym key is KEY, so that sites can be compared."""
+    """Its pseudonym key is KEY, so that sites can be compared. Text is kept back, not blanked: that is quicker."""
     (folder / "keys").mkdir(parents=True, mode=0o700)
     key = folder / "keys" / "pseudonym.key"
     key.write_bytes(KEY.secret)
     key.chmod(0o600)
-    return Site(folder, variables)
+    site = Site(folder)
+    site.keep_back_text()
+    site.variables |= variables
+    return site
 
 
 def put(site: Site, instances: Iterable[Pushed]) -> None:

@@ -16,7 +16,7 @@ from benchmarks.pixels.table import contact_sheet, false_share, missed, recall, 
 from dicom_assets.pixels.boxes import Box
 
 #: With text and without, half of them each
-FRAMES = int(os.environ.get("RECALL_FRAMES", "24"))
+FRAMES = int(os.environ.get("RECALL_FRAMES", "12"))
 #: The short form is too short for a rate: one miss and one false box are as much as it may show
 _ONE = 1
 

@@ -236,7 +236,7 @@ SIGNED_AGAIN = {
     "an instance of the JSON": ("json", b'"released_path": "P', b'"released_path": "Q', "reports_agree"),
     "a sentence": ("rejected.csv", b"The archive holds no study", b"Nobody knows of a study", "losses_add_up"),
     "the rule for dates": ("statement.json", b'"dates": "shift"', b'"dates": "keep"', "statement_is_true"),
-    "the rule for pixels": ("statement.json", b'"pixels": "quarantine"', b'"pixels": "unexamined"', "statement_is_true"),
+    "the rule for pixels": ("statement.json", b'"pixels": "quarantine"', b'"pixels": "clean"', "statement_is_true"),
 }  # fmt: skip
 
 
