@@ -30,8 +30,8 @@ _LIKELY, _CORE = 0.3, 0.5
 _GROW = 2.0
 #: Sides and scores below which a core is a speck
 _SPECK, _SPECK_SCORE = 8, 0.7
-#: Sides below which nothing is a line of letters, in pixels; theirs are 9 and more
-_LOWEST = 7
+#: Sides below which nothing is a line of letters, in pixels; and up to which grain may be, so that it must be read well
+_LOWEST, _LOW = 9, 10
 #: A line whose core is thicker than this, in pixels, has letters some 50 high. Most such things are organs
 _THICK = 24
 #: How sure the recognizer must be of its characters; and if the network is sure of the line. So many may be where it
@@ -46,6 +46,8 @@ _AROUND = 0.3
 #: pixels high it must be surer and its box longer, by its other side: flow in colours, a pacemaker
 _SURE, _SURER, _SUREST, _LARGE, _BROAD = 0.9, 0.97, 0.99, 14, 1.8
 _SLENDER, _LONG, _ALONG, _ACROSS = 2.4, 8.0, 8, 3
+#: A line that runs level or upright is some three times as high as its core; what is so many times is grain
+_HIGHEST = 12
 #: Print has two colours, its own and the ground's, and what lies between: the variance beside that line is of none of
 #: it. Flow in colours has 0.18
 _BESIDE = 0.1
@@ -58,16 +60,19 @@ class Detector:
         self._network = session("ch_PP-OCRv4_det_infer.onnx")
         self._recognizer = Recognizer()
 
-    def boxes(self, picture: np.ndarray, known: Sequence[Found] = (), scales: Sequence[float] = ()) -> list[Found]:
+    def boxes(
+        self, picture: np.ndarray, known: Sequence[Found] = (), scales: Sequence[float] = (), least: float = 0
+    ) -> list[Found]:
         """picture: uint8 (rows, columns) or (rows, columns, 3). Lines of text, from all scales, overlapping ones
-        joined. known: text already found in it, which is not returned again. scales: other than by its size."""
+        joined. known: text already found in it, which is not returned again. scales: other than by its size. least:
+        score below which nothing counts."""
         if picture.min() == picture.max():
             return []
         rows, columns = picture.shape[:2]
         scales = scales or ((1, 2) if rows * columns <= ENLARGED else (0.5, 1))
         framed = _framed(picture)
         seen = [one.clipped(rows, columns) for scale in scales for one in self._at(framed, scale)]
-        lines = [one for one in in_lines(joined(seen)) if min(one.width, one.height) >= _LOWEST]
+        lines = [one for one in in_lines(joined(seen)) if min(one.width, one.height) >= _LOWEST and one.score >= least]
         new = [one for one in lines if not any(one.lies_in(other) for other in known)]
         text = [line for line in new if self._is_text(line, picture)]
         short = [one for one in new if one not in text and one.score >= _SURE and one.thickness <= _LARGE]
@@ -79,11 +84,14 @@ class Detector:
         text, sure = self._recognizer.read(inside)
         letters = [one for one in text if one.isalnum()]
         few = 3 if thick else 2 if line.score >= (_SURER if sure < _READ else _CLEAR) else _MANY
-        read = sure >= (_FAIRLY if line.score >= _SURE and not thick else _READ)
+        is_fair = line.score >= _SURE and not thick and min(line.width, line.height) > _LOW
+        read = sure >= (_FAIRLY if is_fair else _READ)
         if read and len(letters) >= few and not _ROUND.issuperset(letters):
             return True
         large = line.thickness > _LARGE
         if line.score < (_SUREST if large else _SURER) or line.slenderness < (_LONG if thick else _SLENDER):
+            return False
+        if min(line.width, line.height) > _HIGHEST * line.thickness:
             return False
         if large and max(line.width, line.height) < _BROAD * min(line.width, line.height):
             return False

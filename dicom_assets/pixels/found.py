@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: So many frames are looked at one by one; of more, what all of them show together, and each at a glance.
 FEW = 4
+#: Score that text must have where contrast was made of grain
+_IN_GRAIN = 0.95
 #: Of the range of a scene's first frame, and of all pixels: a frame of which more are more unlike begins another scene
 _UNLIKE, _CHANGED = 0.25, 0.25
 
@@ -34,16 +36,16 @@ def text_in(frames: "FrameReader", header: Dataset) -> list[Box]:
     return [box for scene in _scenes(frames, header) for box in _in_scene(frames, header, scene)]
 
 
-def text_in_picture(picture: np.ndarray, known: Sequence[Found] = ()) -> list[Found]:
+def text_in_picture(picture: np.ndarray, known: Sequence[Found] = (), least: float = 0) -> list[Found]:
     """picture: uint8 (rows, columns) or (rows, columns, 3). Without padding and without what lies in known ones. Also
     in its negative, where other pairs of letters show, and that turned by a quarter: what runs upwards is level there.
-    """
+    least: as of Detector.boxes."""
     detector, negative = _detector(), 255 - picture
-    found = detector.boxes(picture, known)
-    found += detector.boxes(negative, [*known, *found], scales=(1,))
+    found = detector.boxes(picture, known, least=least)
+    found += detector.boxes(negative, [*known, *found], scales=(1,), least=least)
     columns = picture.shape[1]
     seen = [one.turned(columns) for one in (*known, *found)]
-    turned = detector.boxes(np.ascontiguousarray(np.rot90(negative)), seen, scales=(1,))
+    turned = detector.boxes(np.ascontiguousarray(np.rot90(negative)), seen, scales=(1,), least=least)
     return joined(found + [one.turned_back(columns) for one in turned])
 
 
@@ -61,7 +63,7 @@ def _in_frame(frame: np.ndarray, header: Dataset, known: Sequence[Found] = ()) -
     shown = in_colour(frame, header)
     found = _in_values(shown, header, known)
     if shown.ndim > frame.ndim:
-        found = outermost(joined(found + text_in_picture(equalised(frame), [*known, *found])))
+        found = outermost(joined(found + text_in_picture(equalised(frame), [*known, *found], _IN_GRAIN)))
     return found
 
 
