@@ -68,7 +68,9 @@ def encode(data_set: Dataset, transfer_syntax: str) -> None:
 
 
 def fits(data_set: Dataset, transfer_syntax: str) -> bool:
-    """JPEG here for grey of 8 bits only."""
+    """JPEG here for grey of 8 bits only, big endian for what has no palette, whose words would have to be turned."""
+    if data_set.PhotometricInterpretation == "PALETTE COLOR":
+        return transfer_syntax not in (JPEGBaseline8Bit, ExplicitVRBigEndian)
     is_grey = data_set.BitsAllocated == 8 and data_set.PhotometricInterpretation == "MONOCHROME2"
     return is_grey or transfer_syntax != JPEGBaseline8Bit
 

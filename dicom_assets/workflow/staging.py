@@ -208,9 +208,8 @@ def _noted(row: StagedInstance, notes: Notes) -> StagedInstance:
 
 
 def _withheld(row: StagedInstance, reason: str) -> StagedInstance:
-    return replace(
-        row, reason=reason, file="", released_path="", sha256="", patient_pseudonym="", tags=(), uids=(), uid_tags=()
-    )
+    nothing = dict.fromkeys(("file", "released_path", "sha256", "patient_pseudonym", "pixels"), "")
+    return replace(row, reason=reason, **nothing, tags=(), uids=(), uid_tags=())
 
 
 def _fill_quarantine(task: DeidTask, rows: Iterable[StagedInstance]) -> None:
