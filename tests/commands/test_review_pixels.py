@@ -11,8 +11,7 @@ from PIL import Image
 
 from dicom_assets.demo.studies import small_corpus
 from dicom_assets.storage.audit import last_lines
-from dicom_assets.workflow.arrivals import plan_arrivals
-from tests.support.pushing import job_at, push, run_stages
+from tests.support.pushing import keep_back_a_capture
 from tests.support.site import Site
 
 
@@ -22,13 +21,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     folder = tmp_path_factory.mktemp("site")
     corpus = small_corpus(folder / "corpus")
     site = Site(folder / "site")
-    site.folder.mkdir()
-    site.keep_back_text()
-    job = job_at(site)
-    capture = next(one for study in corpus.studies for one in study.instances if one.shows_text)
-    push(job, [corpus.folder / capture.path])
-    (request,) = plan_arrivals(job.zones, 0, keep_originals=True)
-    run_stages(job, request.batch)
+    keep_back_a_capture(site, corpus)
     return site
 
 

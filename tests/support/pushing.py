@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from dicom_assets.demo.corpus import Corpus
 from dicom_assets.settings import Settings
 from dicom_assets.storage.incoming import Incoming, Kept
 from dicom_assets.storage.instance_header import identity_of, length_of_meta
+from dicom_assets.workflow.arrivals import plan_arrivals
 from dicom_assets.workflow.deidentify import deidentify_studies
 from dicom_assets.workflow.job import Job, job_of
 from dicom_assets.workflow.map import map_batch
@@ -33,6 +35,18 @@ def push(job: Job, files: Iterable[Path], change: Callable[[bytes], bytes] = lam
             arriving.write(change(content[length_of_meta(content) :]))
             kept.append(arriving.keep())
     return kept
+
+
+def keep_back_a_capture(site: Site, corpus: Corpus) -> Job:
+    """At a new site a capture with a name in it has arrived; its batch is over, it lies in quarantine and in raw."""
+    site.folder.mkdir()
+    site.keep_back_text()
+    job = job_at(site)
+    capture = next(one for study in corpus.studies for one in study.instances if one.shows_text)
+    push(job, [corpus.folder / capture.path])
+    (request,) = plan_arrivals(job.zones, 0, keep_originals=True)
+    run_stages(job, request.batch)
+    return job
 
 
 def last_byte_changed(data: bytes) -> bytes:

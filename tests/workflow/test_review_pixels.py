@@ -14,7 +14,6 @@ from dicom_assets.pixels.boxes import Box
 from dicom_assets.storage.audit import last_lines
 from dicom_assets.storage.decisions import Decision, read_decisions
 from dicom_assets.storage.tables import from_table, to_table
-from dicom_assets.workflow.arrivals import plan_arrivals
 from dicom_assets.workflow.deidentify import deidentify_studies
 from dicom_assets.workflow.job import Job
 from dicom_assets.workflow.map import map_batch
@@ -22,7 +21,7 @@ from dicom_assets.workflow.release import validate_and_release
 from dicom_assets.workflow.review import Decided, check, decide
 from dicom_assets.workflow.review_items import Item, items, refusal_to_release
 from dicom_assets.workflow.review_pixels import check_place, check_rectangles, rectangles, seen
-from tests.support.pushing import job_at, push, run_stages
+from tests.support.pushing import keep_back_a_capture
 from tests.support.site import Site
 
 WHY = "a name in the corner"
@@ -36,15 +35,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory, corpus: Corpus) -> Job:
     """At a site whose batch of one capture is in quarantine, and keeps its original."""
-    site = Site(tmp_path_factory.mktemp("reviewed") / "site")
-    site.folder.mkdir()
-    site.keep_back_text()
-    job = job_at(site)
-    capture = next(one for study in corpus.studies for one in study.instances if one.shows_text)
-    push(job, [corpus.folder / capture.path])
-    (request,) = plan_arrivals(job.zones, 0, keep_originals=True)
-    run_stages(job, request.batch)
-    return job
+    return keep_back_a_capture(Site(tmp_path_factory.mktemp("reviewed") / "site"), corpus)
 
 
 def again(job: Job, batch: str) -> None:
