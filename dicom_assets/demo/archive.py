@@ -15,9 +15,9 @@ from pynetdicom.presentation import PresentationContext
 
 from ..storage.atomic import make_folder, write_file
 from .answers import responses, selected
+from .associations import MENDED
 from .contexts import accepted_transfer_syntaxes, query_level, query_models, storage_sop_classes
 from .index import Entry, read_entry
-from .sockets import answer_at_once
 
 LOOPBACK = "127.0.0.1"
 
@@ -66,7 +66,7 @@ class EmbeddedArchive:
             self._add(path)
         self._entity = self._application_entity()
         handlers = [
-            (evt.EVT_CONN_OPEN, lambda event: answer_at_once(event.assoc)),
+            MENDED,
             (evt.EVT_C_ECHO, self.handle_echo),
             (evt.EVT_C_FIND, self.handle_find),
             (evt.EVT_C_GET, self.handle_get),
@@ -112,10 +112,7 @@ class EmbeddedArchive:
         entries = self.chosen(event) or []
         mover = {"originator_aet": event.assoc.requestor.ae_title}
         hook = functools.partial(_send_files_as_they_are, **mover)
-        handlers = [
-            (evt.EVT_CONN_OPEN, lambda opened: answer_at_once(opened.assoc)),
-            (evt.EVT_ACCEPTED, lambda accepted: hook(accepted.assoc)),
-        ]
+        handlers = [MENDED, (evt.EVT_ACCEPTED, lambda accepted: hook(accepted.assoc))]
         contexts = _contexts_for(entries) or [build_context("1.2.840.10008.1.1")]
         yield *destination, {"contexts": contexts, "evt_handlers": handlers, "max_pdu": _MAXIMUM_PDU_SIZE}
         yield from self.suboperations(event)

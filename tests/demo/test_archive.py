@@ -22,6 +22,7 @@ from pynetdicom.sop_class import (
 )
 
 from dicom_assets.demo.archive import EmbeddedArchive
+from dicom_assets.demo.associations import MENDED
 from dicom_assets.demo.child import serve_in_child
 from dicom_assets.demo.corpus import Corpus, DemoInstance, DemoStudy
 
@@ -33,7 +34,8 @@ MOVE = StudyRootQueryRetrieveInformationModelMove
 def associated(port: int, *models: str, called: str = "DEMO_ARCHIVE", **more: object) -> Iterator[Association]:
     entity = AE("TESTER")
     contexts = [build_context(model) for model in models] + more.pop("contexts", [])
-    association = entity.associate("127.0.0.1", port, contexts, ae_title=called, **more)
+    handlers = [MENDED, *more.pop("evt_handlers", [])]
+    association = entity.associate("127.0.0.1", port, contexts, ae_title=called, evt_handlers=handlers, **more)
     try:
         yield association
     finally:

@@ -19,6 +19,7 @@ from pynetdicom.sop_class import (
 )
 from pynetdicom.transport import ThreadedAssociationServer
 
+from dicom_assets.demo.associations import MENDED
 from dicom_assets.pacs.archive import Archive, Timeouts
 from dicom_assets.pacs.find import InstanceMatch
 from dicom_assets.pacs.intake import Store
@@ -95,7 +96,7 @@ def serving(
     def note(event: evt.Event) -> None:
         sockets.append(event.assoc.dul.socket.socket)
 
-    with_note = [*handlers.items(), (evt.EVT_CONN_OPEN, note)]
+    with_note = [*handlers.items(), MENDED, (evt.EVT_CONN_OPEN, note)]
     server = ae.make_server(("127.0.0.1", 0), evt_handlers=with_note, server_class=ThreadedAssociationServer)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import AE, build_role, evt
 from pynetdicom.sop_class import CTImageStorage, StorageCommitmentPushModel
 
+from dicom_assets.demo.associations import MENDED
 from dicom_assets.errors import RetryLater
 from dicom_assets.pacs import commitment
 from dicom_assets.pacs.archive import Archive
@@ -68,7 +69,7 @@ def _over_its_own_association(port: int) -> Report:
         ae = AE("ELSEWHERE")
         ae.add_requested_context(StorageCommitmentPushModel)
         role = build_role(StorageCommitmentPushModel, scu_role=False, scp_role=True)
-        association = ae.associate("127.0.0.1", port, ae_title="DICOM_ASSETS", ext_neg=[role])
+        association = ae.associate("127.0.0.1", port, ae_title="DICOM_ASSETS", ext_neg=[role], evt_handlers=[MENDED])
         assert association.is_established
         association.send_n_event_report(dataset, kind, StorageCommitmentPushModel, "1.2.840.10008.1.20.1.1")
         association.release()

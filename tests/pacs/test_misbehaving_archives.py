@@ -8,6 +8,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_context, evt
 
+from dicom_assets.demo.associations import MENDED
 from dicom_assets.errors import BadInput, DicomAssetsError, RetryLater
 from dicom_assets.pacs.archive import Archive
 from dicom_assets.pacs.echo import echo
@@ -336,7 +337,9 @@ def push(
     sop_class: str = "1.2.840.10008.5.1.4.1.1.2",
 ) -> list[int]:
     """C-STORE of these; the statuses of the answers."""
-    association = AE().associate("127.0.0.1", port, contexts=[build_context(sop_class, [LITTLE_ENDIAN])])
+    association = AE().associate(
+        "127.0.0.1", port, contexts=[build_context(sop_class, [LITTLE_ENDIAN])], evt_handlers=[MENDED]
+    )
     statuses = []
     for each in instances:
         pause()

@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 from pynetdicom import AE, build_context
 
+from dicom_assets.demo.associations import MENDED
 from dicom_assets.errors import RetryLater
 from dicom_assets.pacs.archive import Archive, Timeouts
 from dicom_assets.pacs.contexts import VERIFICATION
@@ -87,7 +88,7 @@ def test_pynetdicom_and_c_echo_are_served() -> None:
     with receiving(keeping(kept.append)) as peer:
         echo(peer)
         contexts = [build_context(VERIFICATION), build_context(CT, [LITTLE_ENDIAN])]
-        association = AE().associate("127.0.0.1", peer.port, contexts=contexts)
+        association = AE().associate("127.0.0.1", peer.port, contexts=contexts, evt_handlers=[MENDED])
         assert association.send_c_echo().Status == 0x0000
         assert association.send_c_store(instance(0)).Status == 0x0000
         association.release()

@@ -16,7 +16,7 @@ from pynetdicom.sop_class import (
 )
 from pynetdicom.transport import ThreadedAssociationServer
 
-from dicom_assets.demo.sockets import answer_at_once
+from dicom_assets.demo.associations import MENDED
 from dicom_assets.pacs.archive import Archive, Timeouts
 from tests.support.ports import free_port
 
@@ -63,7 +63,7 @@ class Destination:
         if self.vouches:
             ae.add_supported_context(StorageCommitmentPushModel)
         handlers = [
-            (evt.EVT_CONN_OPEN, lambda event: answer_at_once(event.assoc)),
+            MENDED,
             (evt.EVT_ACCEPTED, self._count),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_C_FIND, self._find),

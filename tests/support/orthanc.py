@@ -14,6 +14,8 @@ from pathlib import Path
 from pydicom import dcmread
 from pynetdicom import AE, build_context
 
+from dicom_assets.demo.associations import MENDED
+
 from .ports import free_port
 from .programs import find_program
 
@@ -60,7 +62,9 @@ class Orthanc:
         for start in range(0, len(pairs), 128):
             part = pairs[start : start + 128]
             contexts = [build_context(sop_class, [syntax]) for sop_class, syntax in part]
-            association = AE("STORER").associate("127.0.0.1", self.dicom_port, contexts, ae_title=self.ae_title)
+            association = AE("STORER").associate(
+                "127.0.0.1", self.dicom_port, contexts, ae_title=self.ae_title, evt_handlers=[MENDED]
+            )
             assert association.is_established
             for path, header in zip(files, headers, strict=True):
                 if (header.file_meta.MediaStorageSOPClassUID, header.file_meta.TransferSyntaxUID) in part:

@@ -12,6 +12,7 @@ from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
 
 from dicom_assets.demo.archive import Step, StoredInstance, stored
+from dicom_assets.demo.associations import MENDED
 from dicom_assets.demo.index import Entry
 
 from .log import Request
@@ -143,7 +144,7 @@ class SendsLate(Mode):
             return
         pairs = {(str(entry.header.SOPClassUID), entry.transfer_syntax_uid) for entry in entries}
         contexts = [build_context(sop_class, [syntax]) for sop_class, syntax in pairs]
-        association = AE("LATE").associate(*destination, contexts)
+        association = AE("LATE").associate(*destination, contexts, evt_handlers=[MENDED])
         with contextlib.suppress(RuntimeError):  # pynetdicom's, where the receiver has hung up meanwhile
             for entry in entries:
                 association.send_c_store(entry.path)
