@@ -18,7 +18,7 @@ CONTRAST_TO_NOISE = 3.0
 #: ... and the letters are so tall, pixels of the em; the strokes of East Asian letters merge below
 SMALLEST = {"Chinese": 14, "Japanese": 14, "Korean": 14}
 _SIZES = (10, 11, 12, 13, 14, 16, 18, 20, 24, 28, 32, 40, 48, 60)
-_ANGLES = (5, -5, 90, 270, 45)
+_ANGLES = (5, -5, 20, -20, 45, -45, 70, 90, 180, 270)
 _GAP = 6  #: pixels between two strings, at least
 
 
@@ -58,7 +58,6 @@ class Planted:
             and self.contrast_to_noise >= CONTRAST_TO_NOISE
             and self.wish.size >= SMALLEST.get(self.wish.script, 10)
             and self.wish.kind != "marker"
-            and self.wish.angle != 45
         )
 
 

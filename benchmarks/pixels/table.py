@@ -57,10 +57,15 @@ def _groups(easy: Sequence[Seen]) -> Iterable[tuple[str, list[Seen]]]:
         lambda one: _size(one.string.wish.size),
         lambda one: one.string.wish.script,
         lambda one: f"{one.string.wish.kind}s" if one.string.wish.kind != "short" else "two to four characters",
+        lambda one: _way(one.string.wish.angle),
         lambda one: f"as {one.layout}",
     ):
         names = dict.fromkeys(sorted(map(by, easy)))
         yield from ((name, [one for one in easy if by(one) == name]) for name in names)
+
+
+def _way(angle: int) -> str:
+    return "level" if angle == 0 else "turned by 90, 180, 270 degrees" if angle % 90 == 0 else "aslant"
 
 
 def _size(size: int) -> str:
@@ -76,7 +81,6 @@ def _harder(seen: Sequence[Seen]) -> list[tuple[str, list[Seen]]]:
         wish = one.string.wish
         name = (
             "a single letter" if wish.kind == "marker"
-            else "at 45 degrees" if wish.angle == 45
             else "contrast below 20" if one.string.contrast < 20
             else "contrast of 20 to 40" if one.string.contrast < 40
             else "contrast below 3 times the noise" if one.string.contrast_to_noise < 3

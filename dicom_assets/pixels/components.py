@@ -7,7 +7,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Component:
-    """Pixels that touch, also at corners. area: their number. mean: of their values."""
+    """Pixels that touch, also at corners. area: their number. mean: of their values. tilt: of the axis along which they
+    lie, degrees clockwise from level, -90 to 90."""
 
     left: int
     top: int
@@ -15,6 +16,7 @@ class Component:
     height: int
     area: int
     mean: float
+    tilt: float
 
 
 def components(values: np.ndarray, threshold: float) -> list[Component]:
@@ -39,10 +41,21 @@ def components(values: np.ndarray, threshold: float) -> list[Component]:
     np.maximum.at(right, part, end)
     np.minimum.at(top, part, row)
     np.maximum.at(bottom, part, row + 1)
+    tilt = _tilts(part, row, start, end)
     return [
-        Component(*map(int, (x, y, w, h, a)), float(m))
-        for x, y, w, h, a, m in zip(left, top, right - left, bottom - top, area, mean, strict=True)
+        Component(*map(int, (x, y, w, h, a)), float(m), float(t))
+        for x, y, w, h, a, m, t in zip(left, top, right - left, bottom - top, area, mean, tilt, strict=True)
     ]
+
+
+def _tilts(part: np.ndarray, row: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Of each component, by the variances of its pixels' places. The runs are those of part."""
+    count, middle = (end - start).astype(np.float64), (start + end - 1) / 2
+    area = np.bincount(part, count)
+    x = middle - (np.bincount(part, count * middle) / area)[part]
+    y = row - (np.bincount(part, count * row) / area)[part]
+    along = np.bincount(part, count * (x * x + (count * count - 1) / 12))
+    return np.degrees(np.arctan2(2 * np.bincount(part, count * x * y), along - np.bincount(part, count * y * y))) / 2
 
 
 def _labels(row: np.ndarray, start: np.ndarray, end: np.ndarray, stride: int) -> np.ndarray:

@@ -79,21 +79,27 @@ class Detector:
         return text + [one for one in short if any(one.is_beside(other) for other in (*text, *known))]
 
     def _is_text(self, line: Found, picture: np.ndarray) -> bool:
-        inside = picture[line.top : line.bottom, line.left : line.right]
+        if line.is_tilted and self._shows_text(line, levelled(picture, line), aslant=True):
+            return True
+        return self._shows_text(line, picture[line.top : line.bottom, line.left : line.right])
+
+    def _shows_text(self, line: Found, inside: np.ndarray, *, aslant: bool = False) -> bool:
+        """inside: the line's rectangle, or what was cut out along it, which may be upside down."""
+        low, long = sorted(inside.shape[:2])
         thick = line.thickness > _THICK
-        text, sure = self._recognizer.read(inside)
+        text, sure = self._recognizer.read(inside, both_ways=aslant)
         letters = [one for one in text if one.isalnum()]
         few = 3 if thick else 2 if line.score >= (_SURER if sure < _READ else _CLEAR) else _MANY
-        is_fair = line.score >= _SURE and not thick and min(line.width, line.height) > _LOW
+        is_fair = line.score >= _SURE and not thick and not aslant and low > _LOW
         read = sure >= (_FAIRLY if is_fair else _READ)
         if read and len(letters) >= few and not _ROUND.issuperset(letters):
             return True
         large = line.thickness > _LARGE
         if line.score < (_SUREST if large else _SURER) or line.slenderness < (_LONG if thick else _SLENDER):
             return False
-        if min(line.width, line.height) > _HIGHEST * line.thickness:
+        if low > _HIGHEST * line.thickness:
             return False
-        if large and max(line.width, line.height) < _BROAD * min(line.width, line.height):
+        if large and long < _BROAD * low:
             return False
         along, across = strokes(inside)
         return along >= _ALONG and across >= _ACROSS and not (large and is_colourful(inside))
@@ -139,6 +145,30 @@ def tiles(picture: np.ndarray, scale: float) -> Iterator[tuple[int, int, np.ndar
                 size = (max(1, round(piece.shape[1] * scale)), max(1, round(piece.shape[0] * scale)))
                 piece = np.asarray(Image.fromarray(piece).resize(size, Image.Resampling.BICUBIC))
             yield left, top, piece if piece.ndim == 3 else np.repeat(piece[:, :, None], 3, axis=2)
+
+
+def levelled(picture: np.ndarray, line: Found) -> np.ndarray:
+    """What lies along a tilted line, turned so that it runs level, be it upside down."""
+    from PIL import Image
+
+    angle = math.radians(line.tilt)
+    along, down = math.cos(angle), math.sin(angle)
+    length = line.slenderness * line.thickness
+    high = line.thickness * (1 + _GROW * length / (length + line.thickness)) + 2
+    long = max(line.width * along + line.height * abs(down) - high * abs(math.sin(2 * angle)), high)
+    size = (round(long), round(high))
+    left = (line.left + line.right - long * along + high * down) / 2
+    top = (line.top + line.bottom - long * down - high * along) / 2
+    ground = np.median(picture[line.top : line.bottom, line.left : line.right].reshape(-1, *picture.shape[2:]), axis=0)
+    return np.asarray(
+        Image.fromarray(picture).transform(
+            size,
+            Image.Transform.AFFINE,
+            (along, -down, left, down, along, top),
+            Image.Resampling.BICUBIC,
+            fillcolor=tuple(map(int, np.atleast_1d(ground))),
+        )
+    )
 
 
 def is_colourful(inside: np.ndarray) -> bool:
@@ -191,4 +221,5 @@ def _grown(part: Component, left: float, top: float, scale: float) -> Found:
         part.mean,
         thickness / scale,
         length / thickness,
+        part.tilt,
     )

@@ -1,5 +1,6 @@
 """Rectangles in which the detector sees text, put together: the same line seen twice, pieces of one line."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -7,6 +8,8 @@ from dataclasses import dataclass, replace
 _SAME = 0.5
 #: Gap between pieces of a line, by its height
 _GAP = 1.2
+#: Degrees up to which a line is as good as level; and slenderness from which on it tells which way it runs
+_TILTED, _TELLS = 10, 2.4
 #: Ratio of two lines' heights up to which both are of one print
 _AS_HIGH = 1.6
 
@@ -15,7 +18,8 @@ _AS_HIGH = 1.6
 class Found:
     """A rectangle of a picture, in its pixels, right and bottom outside. score: how sure the network is of it, 0 to 1.
     thickness: of the core of the line, half of its letters' height or less, also where the line is not level.
-    slenderness: length of the core by its thickness, or width by height."""
+    slenderness: length of the core by its thickness, or width by height. tilt: of the core, degrees clockwise from
+    level, -90 to 90."""
 
     left: int
     top: int
@@ -24,6 +28,7 @@ class Found:
     score: float
     thickness: float = 0.0
     slenderness: float = 1.0
+    tilt: float = 0.0
 
     @property
     def width(self) -> int:
@@ -60,6 +65,11 @@ class Found:
         thin, thick = sorted((self.thickness, other.thickness))
         return high <= _AS_HIGH * low and thick <= _AS_HIGH * thin and max(across, down) <= low
 
+    @property
+    def is_tilted(self) -> bool:
+        """Neither level nor upright: its rectangle holds much that is not of the line."""
+        return self.slenderness >= _TELLS and _TILTED < abs(self.tilt) < 90 - _TILTED
+
     def turned(self, columns: int) -> "Found":
         """Of a picture of so many columns, in the one that numpy.rot90 makes of it."""
         sides = {"left": self.top, "right": self.bottom}
@@ -79,8 +89,13 @@ def joined(found: list[Found]) -> list[Found]:
 
 def in_lines(found: list[Found]) -> list[Found]:
     """Boxes of about one height that follow each other on a line become one, with what is between them: letters that
-    have the ground's lightness are not seen, their neighbours are. Also of lines that run upwards."""
-    return _merged(found, lambda one, other: _in_row(one, other, 0.5) or _in_row(_turned(one), _turned(other), 0.9))
+    have the ground's lightness are not seen, their neighbours are. Also of lines that run upwards, or aslant."""
+    return _merged(
+        found,
+        lambda one, other: (
+            _in_row(one, other, 0.5) or _in_row(_turned(one), _turned(other), 0.9) or _aslant(one, other)
+        ),
+    )
 
 
 def outermost(found: list[Found]) -> list[Found]:
@@ -115,7 +130,8 @@ def _round(one: Found, other: Found) -> Found:
     surest = max(one, other, key=lambda piece: (piece.score, piece.slenderness))
     slenderness = max(surest.slenderness, width / height, height / width)
     thickness = max(one.thickness, other.thickness)
-    return Found(left, top, right, bottom, surest.score, thickness, slenderness)
+    longest = max(one, other, key=lambda piece: piece.slenderness * piece.thickness)
+    return Found(left, top, right, bottom, surest.score, thickness, slenderness, longest.tilt)
 
 
 def _alike(one: Found, other: Found) -> bool:
@@ -137,8 +153,22 @@ def _in_row(one: Found, other: Found, squat: float) -> bool:
     low, high = sorted((one.height, other.height))
     shared = min(one.bottom, other.bottom) - max(one.top, other.top)
     gap = max(one.left, other.left) - min(one.right, other.right)
-    level = all(box.width >= squat * box.height for box in (one, other))
+    level = all(box.width >= squat * box.height and not box.is_tilted for box in (one, other))
     return level and high <= _AS_HIGH * low and shared >= 0.6 * low and gap <= _GAP * low
+
+
+def _aslant(one: Found, other: Found) -> bool:
+    """Both are tilted by about as much, and follow each other. A line is some three times as high as its core."""
+    if not (one.is_tilted and other.is_tilted) or abs(one.tilt - other.tilt) > _TILTED:
+        return False
+    thin, thick = sorted((one.thickness, other.thickness))
+    angle = math.radians(max(one, other, key=lambda piece: piece.slenderness * piece.thickness).tilt)
+    right = (one.left + one.right - other.left - other.right) / 2
+    down = (one.top + one.bottom - other.top - other.bottom) / 2
+    along = abs(right * math.cos(angle) + down * math.sin(angle))
+    beside = abs(down * math.cos(angle) - right * math.sin(angle))
+    gap = along - (one.slenderness * one.thickness + other.slenderness * other.thickness) / 2
+    return thick <= _AS_HIGH * thin and beside <= thick and gap <= 3 * _GAP * thin
 
 
 def _turned(one: Found) -> Found:

@@ -20,13 +20,13 @@ class Recognizer:
         characters = self._network.get_modelmeta().custom_metadata_map["character"].split("\n")
         self._characters = ["", *characters, " "]
 
-    def read(self, picture: np.ndarray) -> tuple[str, float]:
+    def read(self, picture: np.ndarray, *, both_ways: bool = False) -> tuple[str, float]:
         """picture: one line of text, uint8 (rows, columns) or (rows, columns, 3). Its characters, and the mean of how
-        sure the network is of each: 0 to 1, 0 where there is none. Upright lines are turned, both ways."""
+        sure the network is of each: 0 to 1, 0 where there is none. Upright lines are turned, both ways; both_ways: a
+        level one may be upside down, too."""
         rows, columns = picture.shape[:2]
-        if rows < 1.5 * columns:
-            return self._line(picture)
-        return max((self._line(np.rot90(picture, turn)) for turn in (1, 3)), key=lambda line: line[1])
+        turns = (1, 3) if rows >= 1.5 * columns else (0, 2) if both_ways else (0,)
+        return max((self._line(np.rot90(picture, turn)) for turn in turns), key=lambda line: line[1])
 
     def _line(self, picture: np.ndarray) -> tuple[str, float]:
         from PIL import Image

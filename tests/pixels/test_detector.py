@@ -190,3 +190,29 @@ def test_pieces_of_a_line_are_put_together_and_lines_below_each_other_are_not():
         (10, 10, 90, 23),
         (10, 30, 90, 42),
     ]
+
+
+@pytest.mark.parametrize("angle", [25, 45, 65, 115, 135, 160, 225])
+@pytest.mark.parametrize("kind", ["black", "white"])
+def test_text_that_runs_aslant_is_found(detector, kind, angle):
+    picture = np.zeros((320, 320), np.uint8)
+    write(picture, "DOE^JANE 1970", (80, 150), 22, 255)
+    slanted = np.asarray(Image.fromarray(picture).rotate(angle, Image.Resampling.BICUBIC))
+    shown = 255 - slanted if kind == "white" else slanted
+    assert share_in(detector.boxes(shown), slanted > 127) > 0.98
+
+
+def test_two_lines_aslant_stay_two_and_the_pieces_of_one_become_one():
+    one, parallel = Found(0, 0, 200, 200, 0.9, 10, 26, 45), Found(40, 0, 240, 200, 0.9, 10, 26, 45)
+    assert len(in_lines([one, parallel])) == 2
+    next_piece, across = Found(205, 205, 305, 305, 0.9, 10, 13, 40), Found(205, 205, 305, 305, 0.9, 10, 13, -45)
+    assert [(line.left, line.bottom) for line in in_lines([one, next_piece])] == [(0, 305)]
+    assert len(in_lines([one, across])) == 2
+
+
+def test_what_touches_has_the_tilt_of_its_longer_axis():
+    rows, columns = np.mgrid[:100, :100]
+    for slope, tilt in ((0.0, 0), (1.0, 45), (-1.0, -45), (0.5, 27), (np.inf, 90)):
+        off = columns - 50 if slope == np.inf else (rows - 50 - slope * (columns - 50)) / np.hypot(1, slope)
+        (part,) = components((np.abs(off) < 4).astype(float), 0.5)
+        assert abs((part.tilt - tilt + 90) % 180 - 90) < 1
