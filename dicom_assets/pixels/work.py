@@ -120,7 +120,7 @@ def _texts(frames: FrameReader, header: Dataset) -> list[Box]:
 def _text_left(output: Path, blanked: Sequence[Box]) -> list[Box]:
     """Text that is found in the output, but for what lies in a blanked box and shows nothing."""
     frames = open_frames(output)
-    return [box for box in _texts(frames, frames.header) if not any(_covers(one, box) for one in blanked)]
+    return [box for box in _texts(frames, frames.header) if not any(_is_covered(box, [one]) for one in blanked)]
 
 
 def _is_covered(box: Box, blanked: Sequence[Box]) -> bool:
@@ -131,16 +131,6 @@ def _is_covered(box: Box, blanked: Sequence[Box]) -> bool:
             top, left = max(one.top - box.top, 0), max(one.left - box.left, 0)
             inside[top : max(one.bottom - box.top, 0), left : max(one.right - box.left, 0)] = True
     return bool(inside.all())
-
-
-def _covers(one: Box, other: Box) -> bool:
-    return (
-        one.frame in (ALL_FRAMES, other.frame)
-        and one.left <= other.left
-        and one.top <= other.top
-        and one.right >= other.right
-        and one.bottom >= other.bottom
-    )
 
 
 #: Function by the name by which the parent calls it; its first argument is the path of the image that is decoded
