@@ -72,12 +72,12 @@ class Found:
 
     def turned(self, columns: int) -> "Found":
         """Of a picture of so many columns, in the one that numpy.rot90 makes of it."""
-        sides = {"left": self.top, "right": self.bottom}
+        sides = {"left": self.top, "right": self.bottom, "tilt": _quarter(self.tilt)}
         return replace(self, **sides, top=columns - self.right, bottom=columns - self.left)
 
     def turned_back(self, columns: int) -> "Found":
         """Of a picture that numpy.rot90 has turned, in the one before, which has so many columns."""
-        sides = {"left": columns - self.bottom, "right": columns - self.top}
+        sides = {"left": columns - self.bottom, "right": columns - self.top, "tilt": _quarter(self.tilt)}
         return replace(self, **sides, top=self.left, bottom=self.right)
 
 
@@ -102,6 +102,11 @@ def outermost(found: list[Found]) -> list[Found]:
     """Without those that lie in another one: of boxes that all are text."""
     distinct = list(dict.fromkeys(found))
     return [one for one in distinct if not any(other is not one and _within(one, other) for other in distinct)]
+
+
+def _quarter(tilt: float) -> float:
+    """Turned by a quarter, either way."""
+    return tilt - 90 if tilt > 0 else tilt + 90
 
 
 def _within(one: Found, other: Found) -> bool:

@@ -171,12 +171,20 @@ def test_a_line_within_something_large_stays_a_line():
 
 
 def test_a_box_of_a_turned_picture_is_turned_back():
-    picture = np.zeros((30, 50), np.uint8)
-    picture[4:9, 12:20] = 1
-    rows, columns = np.nonzero(np.rot90(picture))
-    turned = Found(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, 0.9)
-    assert turned.turned_back(50) == Found(12, 4, 20, 9, 0.9)
-    assert turned.turned_back(50).turned(50) == turned
+    rows, columns = np.mgrid[:30, :50]
+    aslant = (np.abs(rows - 3 - 0.5 * (columns - 12)) < 2) & (columns >= 12) & (columns < 40)
+    here, turned = (box_round(values) for values in (aslant, np.rot90(aslant)))
+    assert here.tilt == pytest.approx(27, abs=2)
+    assert turned.tilt == pytest.approx(-63, abs=2)
+    for one, other in ((turned.turned_back(50), here), (here.turned(50), turned)):
+        assert (one.left, one.top, one.right, one.bottom) == (other.left, other.top, other.right, other.bottom)
+        assert one.tilt == pytest.approx(other.tilt)
+
+
+def box_round(values: np.ndarray) -> Found:
+    (part,) = components(values.astype(float), 0.5)
+    right, bottom = part.left + part.width, part.top + part.height
+    return Found(part.left, part.top, right, bottom, part.mean, tilt=part.tilt)
 
 
 def test_short_words_below_each_other_stay_two_lines():
