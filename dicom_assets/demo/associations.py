@@ -1,4 +1,4 @@
-"""What pynetdicom's associations lack: they answer at once, and lose no answer to themselves."""
+"""What pynetdicom's associations lack: they answer at once, lose no answer to themselves, and close their sockets."""
 
 import socket
 import threading
@@ -11,12 +11,17 @@ _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  #: Linux only
 
 
 class _PromptSocket(socket.socket):
-    """Acknowledges what it has received before it waits for more. TCP_QUICKACK holds for the next packets only."""
+    """Acknowledges what it has received before it waits for more. TCP_QUICKACK holds for the next packets only. May be
+    shut down after the peer has hung up: pynetdicom would then forget to close it."""
 
     def recv(self, *arguments: int) -> bytes:
         if _QUICK_ACK is not None:
             self.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         return super().recv(*arguments)
+
+    def shutdown(self, how: int) -> None:
+        with suppress(OSError):
+            super().shutdown(how)
 
 
 class _Checkpoint(threading.Event):
