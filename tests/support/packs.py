@@ -14,6 +14,8 @@ from tests.support.pushing import job_at, run_stages
 from tests.support.site import Site
 
 COHORT = "Knees of Dr. Made Up"
+#: A study that is asked for and that no archive has
+ABSENT = "1.2.826.0.1.3680043.10.1337.404"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def released_cohort(folder: Path, corpus: Corpus, archive: EmbeddedArchive) -> R
     of_each_kind = {study.modalities: study for study in corpus.studies}.values()
     rows = [RequestRow(study_instance_uid=study.study_instance_uid) for study in of_each_kind]
     half = len(rows) // 2
-    absent = RequestRow(study_instance_uid="2.25.404")
+    absent = RequestRow(study_instance_uid=ABSENT)
     batches = tuple(
         create_request(job.zones, "cohort", "20260131", COHORT, asked).batch
         for asked in ([*rows[: half + 1], absent], rows[half:])
