@@ -101,8 +101,7 @@ class Cleaner:
             raise Refused("PIXELS_EXTRA_MISSING")
         call = json.dumps([name, image, *arguments], default=lambda path: str(path.absolute()))
         try:
-            self._send(call.encode() + b"\n")
-            answer = self._answer(_STARTING)
+            answer = self._first_answer(call.encode() + b"\n")
             if "seconds" in answer:
                 answer = self._answer(_WALL * float(answer["seconds"]))
         except BaseException:
@@ -113,6 +112,19 @@ class Cleaner:
         if "bug" in answer:
             _LOG.error("%s: %s", answer["code"], answer["bug"])
         raise (RetryLater if answer["kind"] == "RetryLater" else BadInput)(answer["code"])
+
+    def _first_answer(self, line: bytes) -> dict:
+        """A child that was ending before it was asked has not crashed on this image: a new one is asked."""
+        is_new = self._child is None
+        self._send(line)
+        try:
+            return self._answer(_STARTING)
+        except BadInput as error:
+            if is_new or error.code != _CRASHED:
+                raise
+        self.close()
+        self._send(line)
+        return self._answer(_STARTING)
 
     def _send(self, line: bytes) -> None:
         if self._child is not None and self._child.poll() is not None:

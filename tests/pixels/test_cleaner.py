@@ -189,6 +189,24 @@ def test_after_a_crash_there_is_a_new_child(staged: Path, tmp_path: Path) -> Non
     assert not is_running(second)
 
 
+def test_a_child_that_ends_as_it_is_asked_costs_no_image(staged: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    send, killed = Cleaner._send, []
+
+    def kill_then_send(cleaner: Cleaner, line: bytes) -> None:
+        if cleaner._child is not None and not killed:
+            killed.append(cleaner._child.pid)
+            cleaner._child.send_signal(signal.SIGKILL)
+            monkeypatch.setattr(cleaner._child, "poll", lambda: None)  # some of its threads are still there
+        send(cleaner, line)
+
+    monkeypatch.setattr(Cleaner, "_send", kill_then_send)
+    with Cleaner() as cleaner:
+        assert cleaner.look(staged, 0, [])
+        assert cleaner.look(staged, 0, [])
+        assert killed
+        assert cleaner._child.pid not in killed
+
+
 def test_the_child_ends_with_a_parent_that_is_killed(staged: Path) -> None:
     program = f"""
 import time
