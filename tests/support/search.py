@@ -29,13 +29,11 @@ def spellings(planted: Iterable[Planted]) -> dict[bytes, str]:
 
 def pattern_of(planted: Iterable[Planted]) -> re.Pattern[bytes]:
     """Dates and numbers only where they do not stand within a longer number."""
-    return re.compile(b"|".join(map(whole, sorted(spellings(planted), key=len, reverse=True))), re.IGNORECASE)
-
-
-def whole(value: bytes) -> bytes:
-    """The expression that finds it; a number not within a longer one, such as a UID made of chance."""
-    is_number = value.replace(b".", b"").isdigit()
-    return rb"(?<![\d.])" + re.escape(value) + rb"(?![\d.])" if is_number else re.escape(value)
+    parts = []
+    for value in sorted(spellings(planted), key=len, reverse=True):
+        bounded = value.replace(b".", b"").isdigit()
+        parts.append((rb"(?<![\d.])" + re.escape(value) + rb"(?![\d.])") if bounded else re.escape(value))
+    return re.compile(b"|".join(parts), re.IGNORECASE)
 
 
 def hits_below(root: Path, pattern: re.Pattern[bytes]) -> list[str]:
