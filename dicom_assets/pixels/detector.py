@@ -153,8 +153,7 @@ def levelled(picture: np.ndarray, line: Found) -> np.ndarray:
 
     angle = math.radians(line.tilt)
     along, down = math.cos(angle), math.sin(angle)
-    length = line.slenderness * line.thickness
-    high = line.thickness * (1 + _GROW * length / (length + line.thickness)) + 2
+    high = line.thickness * (1 + _GROW * line.length / (line.length + line.thickness)) + 2
     long = max(line.width * along + line.height * abs(down) - high * abs(math.sin(2 * angle)), high)
     size = (round(long), round(high))
     left = (line.left + line.right - long * along + high * down) / 2

@@ -38,6 +38,11 @@ class Found:
     def height(self) -> int:
         return self.bottom - self.top
 
+    @property
+    def length(self) -> float:
+        """Of the core."""
+        return self.slenderness * self.thickness
+
     def clipped(self, rows: int, columns: int) -> "Found":
         sides = {"left": max(self.left, 0), "top": max(self.top, 0)}
         return replace(self, **sides, right=min(self.right, columns), bottom=min(self.bottom, rows))
@@ -135,7 +140,7 @@ def _round(one: Found, other: Found) -> Found:
     surest = max(one, other, key=lambda piece: (piece.score, piece.slenderness))
     slenderness = max(surest.slenderness, width / height, height / width)
     thickness = max(one.thickness, other.thickness)
-    longest = max(one, other, key=lambda piece: piece.slenderness * piece.thickness)
+    longest = max(one, other, key=lambda piece: piece.length)
     return Found(left, top, right, bottom, surest.score, thickness, slenderness, longest.tilt)
 
 
@@ -167,12 +172,12 @@ def _aslant(one: Found, other: Found) -> bool:
     if not (one.is_tilted and other.is_tilted) or abs(one.tilt - other.tilt) > _TILTED:
         return False
     thin, thick = sorted((one.thickness, other.thickness))
-    angle = math.radians(max(one, other, key=lambda piece: piece.slenderness * piece.thickness).tilt)
+    angle = math.radians(max(one, other, key=lambda piece: piece.length).tilt)
     right = (one.left + one.right - other.left - other.right) / 2
     down = (one.top + one.bottom - other.top - other.bottom) / 2
     along = abs(right * math.cos(angle) + down * math.sin(angle))
     beside = abs(down * math.cos(angle) - right * math.sin(angle))
-    gap = along - (one.slenderness * one.thickness + other.slenderness * other.thickness) / 2
+    gap = along - (one.length + other.length) / 2
     return thick <= _AS_HIGH * thin and beside <= thick and gap <= 3 * _GAP * thin
 
 
